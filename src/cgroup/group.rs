@@ -1,0 +1,377 @@
+//! The control groups of one container.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use cgroups_rs::memory::MemController;
+use tokio::io::Interest;
+
+use super::{Hierarchy, Layout, Version};
+use crate::error::{Error, ErrorCode, ErrorDomain, Result};
+use crate::sys::fd;
+
+const SUPERVISOR: &str = "supervisor";
+const PAYLOAD: &str = "payload";
+const INIT: &str = "payload/init";
+const DIRECTORIES: [&str; 4] = ["", SUPERVISOR, PAYLOAD, INIT];
+
+/// What a container has used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Memory in use, page cache included, in bytes.
+    pub memory: u64,
+    /// Processor time, in nanoseconds.
+    pub cpu: u64,
+}
+
+/// The control groups of one container, one directory in each hierarchy.
+#[derive(Debug, Clone)]
+pub struct Group {
+    layout: Layout,
+    partition: PathBuf,
+    name: String,
+}
+
+impl Group {
+    /// Names the groups of a domain; nothing is created. `partition` is a path like `/machine`.
+    pub fn new(layout: &Layout, partition: &str, domain: &str) -> Self {
+        Self {
+            layout: layout.clone(),
+            partition: PathBuf::from(partition.trim_start_matches('/')),
+            name: format!("{domain}.libvirt-lxc"),
+        }
+    }
+
+    fn directory(&self, hierarchy: &Hierarchy, below: &str) -> PathBuf {
+        let group = hierarchy.mount.join(&self.partition).join(&self.name);
+        if below.is_empty() { group } else { group.join(below) }
+    }
+
+    fn v1(&self) -> impl Iterator<Item = &Hierarchy> {
+        self.layout.hierarchies.iter().filter(|h| h.version != Version::V2)
+    }
+
+    /// A directory of the version 2 group, on a host that has version 2.
+    fn v2(&self, below: &str) -> Option<PathBuf> {
+        self.layout.v2().map(|hierarchy| self.directory(hierarchy, below))
+    }
+
+    fn v1_with(&self, controller: &str, below: &str) -> Option<PathBuf> {
+        let hierarchy = self.v1().find(|hierarchy| hierarchy.controls(controller))?;
+        Some(self.directory(hierarchy, below))
+    }
+
+    /// Creates the groups, or none of them. What an earlier run left there, empty, is removed.
+    pub fn create(&self) -> Result<()> {
+        let created = self.layout.hierarchies.iter().try_for_each(|h| self.create_in(h));
+        created.map_err(|error| match self.remove() {
+            Ok(()) => error,
+            Err(left) => Error { message: format!("{}; {}", error.message, left.message), ..error },
+        })
+    }
+
+    fn create_in(&self, hierarchy: &Hierarchy) -> Result<()> {
+        let group = self.directory(hierarchy, "");
+        if group.exists() {
+            remove_tree(&group).map_err(|e| failed("remove stale control group", &group, e))?;
+        }
+        let ancestors: Vec<PathBuf> = self
+            .partition
+            .ancestors()
+            .filter(|path| !path.as_os_str().is_empty())
+            .map(|path| hierarchy.mount.join(path))
+            .collect();
+        let own = DIRECTORIES.iter().map(|below| self.directory(hierarchy, below));
+        for directory in ancestors.into_iter().rev().chain(own) {
+            create(hierarchy, &directory)
+                .map_err(|e| failed("create control group", &directory, e))?;
+        }
+        Ok(())
+    }
+
+    /// Limits the memory of the container, in bytes.
+    pub fn limit_memory(&self, bytes: u64) -> Result<()> {
+        let (directory, version2) = match (self.v1_with("memory", PAYLOAD), self.v2(PAYLOAD)) {
+            (Some(directory), _) => (directory, false),
+            (None, Some(directory)) => (directory, true),
+            (None, None) => {
+                return Err(error("the host has no memory controller to limit the container with"));
+            }
+        };
+        let limit = i64::try_from(bytes).unwrap_or(i64::MAX);
+        MemController::new(directory.clone(), version2).set_limit(limit).map_err(|cause| {
+            error(format!("cannot limit memory to {bytes} bytes in {}: {cause}", directory.display()))
+        })
+    }
+
+    /// Version 1 files that take the supervisor's process ID.
+    pub fn supervisor_tasks(&self) -> Vec<PathBuf> {
+        self.v1().map(|h| self.directory(h, SUPERVISOR).join("tasks")).collect()
+    }
+
+    /// Version 2 directory of the supervisor.
+    pub fn supervisor_v2(&self) -> Option<PathBuf> {
+        self.v2(SUPERVISOR)
+    }
+
+    /// Version 1 files that take init's process ID.
+    pub fn init_tasks(&self) -> Vec<PathBuf> {
+        self.v1().map(|h| self.directory(h, INIT).join("tasks")).collect()
+    }
+
+    /// Version 2 directory that init is born in.
+    pub fn init_v2(&self) -> Option<PathBuf> {
+        self.v2(INIT)
+    }
+
+    /// Kills every process of the container, frozen or not, and returns without waiting.
+    pub fn kill(&self) -> Result<()> {
+        if let Some(payload) = self.v2(PAYLOAD) {
+            match fs::write(payload.join("cgroup.kill"), "1") {
+                Ok(()) => {}
+                // Gone already, or a kernel before 5.14: the processes are killed one by one.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(failed("kill processes of", &payload, e)),
+            }
+        }
+        for hierarchy in &self.layout.hierarchies {
+            let group = self.directory(hierarchy, PAYLOAD);
+            kill_listed(&group).map_err(|e| failed("kill processes of", &group, e))?;
+        }
+        self.thaw_v1()
+    }
+
+    /// Stops every process of the container, and waits until they have stopped.
+    pub async fn freeze(&self) -> Result<()> {
+        if let Some(payload) = self.v2(PAYLOAD) {
+            write(&payload.join("cgroup.freeze"), "1")?;
+            return self.wait_for("frozen 1").await;
+        }
+        let Some(freezer) = self.v1_with("freezer", PAYLOAD) else {
+            return Err(Error::new(
+                ErrorCode::OperationUnsupported,
+                "the host has no cgroup freezer to suspend the container with",
+            ));
+        };
+        let state = freezer.join("freezer.state");
+        write(&state, "FROZEN")?;
+        // This kernel interface has no event; reading the state is what moves it on.
+        while read(&state)?.trim() == "FREEZING" {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Lets the processes go on.
+    pub async fn thaw(&self) -> Result<()> {
+        if let Some(payload) = self.v2(PAYLOAD) {
+            write(&payload.join("cgroup.freeze"), "0")?;
+            return self.wait_for("frozen 0").await;
+        }
+        self.thaw_v1()
+    }
+
+    fn thaw_v1(&self) -> Result<()> {
+        match self.v1_with("freezer", PAYLOAD) {
+            Some(freezer) if freezer.exists() => write(&freezer.join("freezer.state"), "THAWED"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the container is suspended, as the kernel says.
+    pub fn is_frozen(&self) -> Result<bool> {
+        if let Some(payload) = self.v2(PAYLOAD) {
+            return Ok(read(&payload.join("cgroup.events"))?.lines().any(|it| it == "frozen 1"));
+        }
+        match self.v1_with("freezer", PAYLOAD) {
+            Some(freezer) => Ok(read(&freezer.join("freezer.state"))?.trim() == "FROZEN"),
+            None => Ok(false),
+        }
+    }
+
+    /// Waits until no process is left in the container; at once on a host without version 2.
+    pub async fn wait_empty(&self) -> Result<()> {
+        match self.v2(PAYLOAD) {
+            Some(payload) if payload.exists() => self.wait_for("populated 0").await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits for a line of the payload's `cgroup.events`; the kernel signals each change.
+    async fn wait_for(&self, line: &str) -> Result<()> {
+        let Some(payload) = self.v2(PAYLOAD) else { return Ok(()) };
+        let path = payload.join("cgroup.events");
+        let watch = |e: io::Error| failed("watch", &path, e);
+        let file = File::open(&path).map_err(watch)?;
+        let changed = file.try_clone().map_err(watch)?.into();
+        let changed = fd::watch(changed, Interest::PRIORITY).map_err(watch)?;
+        // Reading through the watched descriptor is what arms its next event.
+        while !reread(&file).map_err(watch)?.lines().any(|it| it == line) {
+            changed.ready(Interest::PRIORITY).await.map_err(watch)?.clear_ready();
+        }
+        Ok(())
+    }
+
+    /// Whether a process is in the supervisor's group: the proof that a process ID on record is
+    /// still the supervisor of this container.
+    pub fn has_supervisor(&self, pid: u32) -> bool {
+        let pid = pid.to_string();
+        self.layout.hierarchies.iter().any(|hierarchy| {
+            let file = self.directory(hierarchy, SUPERVISOR).join("cgroup.procs");
+            fs::read_to_string(file).is_ok_and(|text| text.lines().any(|line| line == pid))
+        })
+    }
+
+    /// What the container has used so far.
+    pub fn usage(&self) -> Result<Usage> {
+        let memory = match (self.v1_with("memory", PAYLOAD), self.v2(PAYLOAD)) {
+            (Some(group), _) => number(&read(&group.join("memory.usage_in_bytes"))?),
+            (None, Some(group)) => number(&read(&group.join("memory.current"))?),
+            (None, None) => 0,
+        };
+        let cpu = match (self.v1_with("cpuacct", PAYLOAD), self.v2(PAYLOAD)) {
+            (Some(group), _) => number(&read(&group.join("cpuacct.usage"))?),
+            (None, Some(group)) => {
+                let text = read(&group.join("cpu.stat"))?;
+                let usage = text.lines().find_map(|line| line.strip_prefix("usage_usec "));
+                usage.map_or(0, number).saturating_mul(1000)
+            }
+            (None, None) => 0,
+        };
+        Ok(Usage { memory, cpu })
+    }
+
+    /// Removes the groups with all below them; groups that are gone are fine.
+    pub fn remove(&self) -> Result<()> {
+        for hierarchy in &self.layout.hierarchies {
+            let group = self.directory(hierarchy, "");
+            remove_tree(&group).map_err(|e| failed("remove control group", &group, e))?;
+        }
+        Ok(())
+    }
+}
+
+impl Layout {
+    /// Removes a partition that this daemon made for itself, as far as it is empty.
+    pub fn remove_partition(&self, partition: &str) {
+        for hierarchy in &self.hierarchies {
+            // In use by somebody, or never made: both are fine, nothing is lost.
+            let _ = fs::remove_dir(hierarchy.mount.join(partition.trim_start_matches('/')));
+        }
+    }
+}
+
+fn create(hierarchy: &Hierarchy, directory: &Path) -> io::Result<()> {
+    match fs::create_dir(directory) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        result => result?,
+    }
+    let Some(parent) = directory.parent() else { return Ok(()) };
+    match hierarchy.version {
+        Version::V2 => enable_controllers(parent),
+        // A new cpuset is empty and takes no process.
+        Version::V1(_) if hierarchy.controls("cpuset") => {
+            for file in ["cpuset.cpus", "cpuset.mems"] {
+                fs::write(directory.join(file), fs::read_to_string(parent.join(file))?.trim())?;
+            }
+            Ok(())
+        }
+        // Before Linux 5.11 a limit reached the groups below only when asked to.
+        Version::V1(_) if hierarchy.controls("memory") => {
+            let file = directory.join("memory.use_hierarchy");
+            match fs::read_to_string(&file) {
+                Ok(text) if text.trim() == "0" => fs::write(&file, "1"),
+                _ => Ok(()),
+            }
+        }
+        Version::V1(_) => Ok(()),
+    }
+}
+
+/// Passes on to the groups below whatever controllers a group has. One that cannot be passed on
+/// is left out, and a limit that needs it says so later.
+fn enable_controllers(group: &Path) -> io::Result<()> {
+    let available = fs::read_to_string(group.join("cgroup.controllers"))?;
+    let control = group.join("cgroup.subtree_control");
+    let enabled = fs::read_to_string(&control)?;
+    for controller in available.split_whitespace() {
+        if !enabled.split_whitespace().any(|it| it == controller)
+            && let Err(e) = fs::write(&control, format!("+{controller}"))
+        {
+            tracing::debug!("cannot enable {controller} in {}: {e}", control.display());
+        }
+    }
+    Ok(())
+}
+
+/// Removes a group and those below it, deepest first.
+fn remove_tree(group: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(group) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        result => result?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_tree(&entry.path())?;
+        }
+    }
+    match fs::remove_dir(group) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+/// Kills what a group and those below it list.
+fn kill_listed(group: &Path) -> io::Result<()> {
+    let listed = match fs::read_to_string(group.join("cgroup.procs")) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        result => result?,
+    };
+    for pid in listed.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 0) {
+        // The number may be stale by now, the pidfd is not: what is killed is in the group still.
+        let Ok(pidfd) = crate::sys::pidfd::open(pid) else { continue };
+        let again = fs::read_to_string(group.join("cgroup.procs"))?;
+        if again.lines().any(|line| line.parse() == Ok(pid)) {
+            crate::sys::pidfd::kill(pidfd.as_fd())?;
+        }
+    }
+    for entry in fs::read_dir(group)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            kill_listed(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn reread(mut file: &File) -> io::Result<String> {
+    use std::io::{Read, Seek};
+    let mut text = String::new();
+    file.rewind()?;
+    file.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn number(text: &str) -> u64 {
+    text.trim().parse().unwrap_or(0)
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(|e| failed("read", path, e))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).map_err(|e| failed("write", path, e))
+}
+
+fn failed(attempt: &str, path: &Path, cause: io::Error) -> Error {
+    Error::system(format!("cannot {attempt} {}", path.display()), cause)
+        .in_domain(ErrorDomain::Cgroup)
+}
+
+fn error(detail: impl std::fmt::Display) -> Error {
+    Error::new(ErrorCode::InternalError, detail).in_domain(ErrorDomain::Cgroup)
+}

@@ -1,0 +1,101 @@
+//! The child: one line after the other until it is the container's init.
+
+use std::convert::Infallible;
+use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::fcntl::OFlag;
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{chdir, execve, setsid, sethostname};
+
+use super::placement;
+use super::protocol::{self, Attempt, Failure};
+use super::tree;
+use crate::plan::Plan;
+use crate::security::capabilities;
+use crate::sys::mount::DetachedMount;
+use crate::sys::{fd, link, tty};
+
+/// Turns this process into the container's init, or reports why it cannot and ends.
+///
+/// Runs as process 1 of a new PID namespace, in new mount, UTS, IPC and (if planned) network
+/// namespaces, born in its version 2 control group, as root with all of the daemon's capabilities
+/// and with a copy of the supervisor's memory and descriptors. There is no barrier: the supervisor
+/// prepared everything before the clone and only listens to `reporter`, whose end without a word
+/// means that init was executed (it is close-on-exec).
+pub(super) fn become_init(plan: &Plan, devpts: &DetachedMount, reporter: OwnedFd) -> ! {
+    let Err(failure) = set_up(plan, devpts, &reporter);
+    // Nobody is there to be told when this fails: the supervisor is gone, and so are we.
+    let _ = protocol::send(reporter.as_fd(), &failure, &[]);
+    std::process::exit(1)
+}
+
+fn set_up(plan: &Plan, devpts: &DetachedMount, reporter: &OwnedFd) -> Result<Infallible, Failure> {
+    prctl::set_pdeathsig(Signal::SIGKILL).attempt("die with the supervisor", "")?;
+    placement::join_v1(&plan.placement.init_tasks)?;
+    unshare(CloneFlags::CLONE_NEWCGROUP).attempt("create a cgroup namespace", "")?;
+    umask(Mode::empty());
+    tree::build(plan, devpts)?;
+    umask(Mode::from_bits_truncate(0o022));
+    sethostname(&plan.hostname).attempt("set the host name to", &plan.hostname)?;
+    if plan.private_network {
+        link::loopback_up().attempt("bring up link", "lo")?;
+    }
+    take_console()?;
+    check_init(plan)?;
+    chdir(plan.init.directory.as_str())
+        .attempt("change to init's directory", &plan.init.directory)?;
+    reset_signals()?;
+    capabilities::drop(plan.drop_capabilities).attempt("drop capabilities", "")?;
+    keep_only_standard(reporter)?;
+    execute(plan)
+}
+
+/// The first terminal becomes standard input, output and error, and the controlling terminal.
+fn take_console() -> Result<(), Failure> {
+    const CONSOLE: &str = "/dev/console";
+    setsid().attempt("start a session", "")?;
+    let console = nix::fcntl::open(CONSOLE, OFlag::O_RDWR | OFlag::O_NOCTTY, Mode::empty())
+        .attempt("open", CONSOLE)?;
+    tty::make_controlling(console.as_fd()).attempt("take the controlling terminal", CONSOLE)?;
+    for number in 0..=2 {
+        fd::become_standard(console.as_fd(), number).attempt("use as standard I/O", CONSOLE)?;
+    }
+    Ok(())
+}
+
+/// libvirt's words for the most common mistake, before it becomes a bare errno of exec.
+fn check_init(plan: &Plan) -> Result<(), Failure> {
+    let path = &plan.init.path;
+    std::fs::metadata(path)
+        .map(drop)
+        .attempt(&format!("find init path '{path}' relative to container root"), "")
+}
+
+/// Init starts with every signal unblocked and at its default, whatever this program does.
+fn reset_signals() -> Result<(), Failure> {
+    for signal in Signal::iterator().filter(|s| !matches!(s, Signal::SIGKILL | Signal::SIGSTOP)) {
+        crate::sys::set_signal(signal, false).attempt("reset signal", signal)?;
+    }
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
+        .attempt("unblock signals", "")
+}
+
+/// Everything above the standard three is the supervisor's or the host's: it goes. The reporter
+/// stays until exec closes it.
+fn keep_only_standard(reporter: &OwnedFd) -> Result<(), Failure> {
+    crate::sys::fd::close_except(reporter.as_fd()).attempt("close descriptors", "")
+}
+
+fn execute(plan: &Plan) -> Result<Infallible, Failure> {
+    let path = &plan.init.path;
+    let c_string = |text: &String| CString::new(text.as_str()).map_err(std::io::Error::other);
+    let c_strings = |list: &[String]| list.iter().map(c_string).collect::<Result<Vec<_>, _>>();
+    let arguments = c_strings(&plan.init.arguments).attempt("pass arguments to", path)?;
+    let environment = c_strings(&plan.init.environment).attempt("pass variables to", path)?;
+    let file = c_string(path).attempt("execute init", path)?;
+    execve(&file, &arguments, &environment).attempt("execute init", path)
+}

@@ -1,0 +1,21 @@
+//! The executor: one small single-threaded process per container, and the child that becomes init.
+//!
+//! How one container runs, from top to bottom:
+//!
+//! 1. The daemon executes `nsvirt-lxc` with a plan on descriptor 0 and a socket on descriptor 1,
+//!    writes its record and says [`protocol::Request::Go`] ([`supervisor`]).
+//! 2. The supervisor makes the terminals and clones a child into new namespaces ([`start`]).
+//! 3. The child makes itself a container, step by step, and executes init ([`child`], [`tree`]).
+//! 4. The supervisor reports, then relays consoles and answers the daemon until init ends
+//!    ([`supervisor`], [`console`]).
+//!
+//! A failure anywhere before exec comes back as one [`protocol::Failure`] and leaves nothing: the
+//! mounts die with the child's namespace.
+
+mod child;
+mod console;
+mod placement;
+pub mod protocol;
+mod start;
+pub mod supervisor;
+mod tree;

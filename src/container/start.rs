@@ -1,0 +1,121 @@
+//! From plan to running child: terminals, clone, and the child's report.
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::fcntl::{OFlag, openat};
+use nix::sched::CloneFlags;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::sys::stat::Mode;
+
+use super::protocol::{Attempt, Failure};
+use super::{child, protocol};
+use crate::plan::{Plan, attributes};
+use crate::sys::clone::{Side, clone3};
+use crate::sys::mount::{DetachedMount, new_filesystem};
+use crate::sys::{pidfd, tty};
+
+/// A container's init, as its supervisor holds it.
+pub(super) struct Init {
+    /// Process ID on the host.
+    pub(super) pid: i32,
+    /// Becomes readable when init ends.
+    pub(super) pidfd: OwnedFd,
+    /// The container's terminals.
+    pub(super) terminals: Vec<Terminal>,
+}
+
+/// One terminal of the container.
+pub(super) struct Terminal {
+    /// The side the supervisor reads and writes, non-blocking.
+    pub(super) master: OwnedFd,
+    /// Held open so that the master never hangs up while programs inside come and go.
+    _slave: OwnedFd,
+}
+
+/// Starts the container and returns when init has been executed.
+pub(super) fn start(plan: &Plan) -> Result<Init, Failure> {
+    let (devpts, terminals) = terminals(plan.consoles)?;
+    let kind = SockType::SeqPacket;
+    let (report, reporter) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC)
+        .attempt("make a socket pair", "")?;
+    let group = group(plan)?;
+    let side = clone3(namespaces(plan), group.as_ref().map(File::as_fd))
+        .attempt("create the container's namespaces", "")?;
+    match side {
+        Side::Child => child::become_init(plan, &devpts, reporter),
+        Side::Parent { pid, pidfd } => {
+            drop(reporter);
+            match protocol::receive::<Failure>(report.as_fd()) {
+                Ok(None) => Ok(Init { pid, pidfd, terminals }),
+                Ok(Some((failure, _))) => Err(reap(&pidfd, failure)),
+                Err(error) => {
+                    let lost = Err::<(), _>(error).attempt("hear from the child", "");
+                    Err(reap(&pidfd, lost.err().unwrap_or_else(unknown)))
+                }
+            }
+        }
+    }
+}
+
+/// Ends a child that failed, waits for it, and hands the failure on.
+fn reap(child: &OwnedFd, failure: Failure) -> Failure {
+    match pidfd::kill(child.as_fd()).and_then(|()| pidfd::wait(child.as_fd())) {
+        Ok(_) => failure,
+        Err(error) => Failure {
+            attempt: format!("{}; and its process could not be ended: {error}", failure.attempt),
+            ..failure
+        },
+    }
+}
+
+fn unknown() -> Failure {
+    Failure { attempt: "start the container".to_owned(), path: String::new(), errno: 0 }
+}
+
+/// The version 2 group that init is born in.
+fn group(plan: &Plan) -> Result<Option<File>, Failure> {
+    let group = plan.placement.init_v2.first();
+    group.map(|path| File::open(path).attempt("open control group", path.display())).transpose()
+}
+
+fn namespaces(plan: &Plan) -> u64 {
+    let mut flags = CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWUTS
+        | CloneFlags::CLONE_NEWIPC;
+    if plan.private_network {
+        flags |= CloneFlags::CLONE_NEWNET;
+    }
+    flags.bits() as u64
+}
+
+/// An instance of devpts for the container, with its terminals opened in it: they are numbered
+/// from 0 in order.
+fn terminals(count: usize) -> Result<(DetachedMount, Vec<Terminal>), Failure> {
+    let options = [("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")];
+    let devpts = new_filesystem("devpts", &options, attributes::NOSUID | attributes::NOEXEC)
+        .attempt("make an instance of devpts", "")?;
+    let terminals = (0..count).map(|_| {
+        let master = open_master(Some(&devpts), c"ptmx").attempt("open a terminal", "ptmx")?;
+        let slave = tty::open_slave(master.as_fd()).attempt("open a terminal", "")?;
+        Ok(Terminal { master, _slave: slave })
+    });
+    let terminals = terminals.collect::<Result<_, Failure>>()?;
+    Ok((devpts, terminals))
+}
+
+/// Opens a new pseudoterminal's master, unlocked and non-blocking, in an instance of devpts or by
+/// a path of the host.
+pub(super) fn open_master(devpts: Option<&DetachedMount>, path: &CStr) -> nix::Result<OwnedFd> {
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let master = match devpts {
+        Some(devpts) => openat(devpts.as_fd(), path, flags, Mode::empty()),
+        None => nix::fcntl::open(path, flags, Mode::empty()),
+    }?;
+    tty::unlock(master.as_fd()).map_err(|error| {
+        nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or_default())
+    })?;
+    Ok(master)
+}

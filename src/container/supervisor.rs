@@ -1,0 +1,315 @@
+//! The process beside each container: starts it, relays its consoles, waits for its end.
+//!
+//! It outlives the daemon. While no daemon is connected everything goes on: consoles, a reboot
+//! inside, and the end of init, which is left in a file for the daemon that comes next. It has one
+//! thread and waits in one place.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket,
+};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{chdir, setsid};
+
+use super::console::Console;
+use super::protocol::{self, Attempt, Exit, Failure, Message, Request};
+use super::{placement, start};
+use crate::plan::Plan;
+use crate::sys::{self, pidfd, tty};
+
+/// Runs one container from its plan on descriptor 0, talking to the daemon on descriptor 1.
+///
+/// What goes wrong is told to the daemon where that is possible, and printed on standard error,
+/// the domain's log, in any case.
+pub fn run() -> ExitCode {
+    match take_over().and_then(|(plan, daemon)| supervise(plan, daemon)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("nsvirt-lxc: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn take_over() -> Result<(Plan, OwnedFd), Failure> {
+    let plan = sys::fd::take_standard(0).attempt("take over the plan", "")?;
+    let daemon = sys::fd::take_standard(1).attempt("take over the daemon's socket", "")?;
+    let mut text = Vec::new();
+    File::from(plan).read_to_end(&mut text).attempt("read the plan", "")?;
+    let plan = serde_json::from_slice(&text).map_err(io::Error::other).attempt("read the plan", "");
+    Ok((plan?, daemon))
+}
+
+fn supervise(plan: Plan, daemon: OwnedFd) -> Result<(), Failure> {
+    setsid().attempt("start a session", "")?;
+    sys::set_signal(Signal::SIGPIPE, true).attempt("ignore", "SIGPIPE")?;
+    chdir("/").attempt("change to", "/")?;
+    umask(Mode::from_bits_truncate(0o077));
+    let socket = plan.files.socket.clone();
+    let listener = listen_at(&socket)?;
+    let result = wait_and_run(plan, daemon, listener);
+    let removed = fs::remove_file(&socket).attempt("remove", socket.display());
+    result.and(removed)
+}
+
+fn listen_at(path: &Path) -> Result<OwnedFd, Failure> {
+    let listen_at = || -> nix::Result<OwnedFd> {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let listener = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
+        bind(listener.as_raw_fd(), &UnixAddr::new(path)?)?;
+        listen(&listener, Backlog::new(8)?)?;
+        Ok(listener)
+    };
+    listen_at().attempt("listen on", path.display())
+}
+
+/// Waits until the run is on record, so that no container exists that a later daemon would not
+/// find, then starts it and stays until its end.
+fn wait_and_run(plan: Plan, daemon: OwnedFd, listener: OwnedFd) -> Result<(), Failure> {
+    let request = protocol::receive::<Request>(daemon.as_fd()).attempt("hear from the daemon", "")?;
+    let Some((Request::Go, _)) = request else {
+        // The daemon gave up, or died before it said Go.
+        return Ok(());
+    };
+    let consoles = (0..plan.consoles).map(|_| Console::open()).collect::<Result<Vec<_>, _>>();
+    match consoles.and_then(|consoles| Ok((consoles, start::start(&plan)?))) {
+        Ok((consoles, init)) => {
+            let consoles = consoles.into_iter().map(Some).collect();
+            let daemon = Some(daemon);
+            Supervisor { plan, listener, daemon, consoles, init }.run()
+        }
+        Err(failure) => {
+            if let Err(error) = protocol::send(daemon.as_fd(), &Message::Failed(failure.clone()), &[])
+            {
+                eprintln!("nsvirt-lxc: cannot tell the daemon: {error}");
+            }
+            Err(failure)
+        }
+    }
+}
+
+struct Supervisor {
+    plan: Plan,
+    listener: OwnedFd,
+    /// The daemon, while one is connected.
+    daemon: Option<OwnedFd>,
+    /// The host's side of each console; one that failed is given up, the container goes on.
+    consoles: Vec<Option<Console>>,
+    init: start::Init,
+}
+
+/// What woke the supervisor.
+struct Events {
+    init_ended: bool,
+    daemon_spoke: bool,
+    daemon_connects: bool,
+    /// By console.
+    consoles: Vec<bool>,
+}
+
+impl Supervisor {
+    fn run(mut self) -> Result<(), Failure> {
+        self.announce_running();
+        placement::join_v1(&self.plan.placement.supervisor_tasks)?;
+        placement::join_v2(&self.plan.placement.supervisor_v2)?;
+        loop {
+            let events = self.wait().attempt("wait for events", "")?;
+            for (number, _) in events.consoles.iter().enumerate().filter(|(_, ready)| **ready) {
+                self.relay(number);
+            }
+            if events.daemon_spoke {
+                self.hear();
+            }
+            if events.daemon_connects {
+                self.accept();
+            }
+            if events.init_ended {
+                let exit = pidfd::wait(self.init.pidfd.as_fd()).attempt("wait for", "init")?;
+                self.drain();
+                if !self.restart(exit) {
+                    return self.finish(exit);
+                }
+            }
+        }
+    }
+
+    fn wait(&self) -> io::Result<Events> {
+        let readable = PollFlags::POLLIN;
+        let nothing = PollFlags::empty();
+        let mut fds = vec![
+            PollFd::new(self.init.pidfd.as_fd(), readable),
+            PollFd::new(self.listener.as_fd(), readable),
+            match &self.daemon {
+                Some(daemon) => PollFd::new(daemon.as_fd(), readable),
+                None => PollFd::new(self.listener.as_fd(), nothing),
+            },
+        ];
+        for (console, terminal) in self.consoles.iter().zip(&self.init.terminals) {
+            fds.extend(console.iter().flat_map(|console| console.interest(terminal)));
+        }
+        match poll(&mut fds, PollTimeout::NONE) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let mut ready = fds.iter().map(|fd| fd.any().unwrap_or(false));
+        let mut next = || ready.next().unwrap_or(false);
+        Ok(Events {
+            init_ended: next(),
+            daemon_connects: next(),
+            daemon_spoke: next() && self.daemon.is_some(),
+            consoles: self
+                .consoles
+                .iter()
+                .map(|console| {
+                    let (host, container) =
+                        if console.is_some() { (next(), next()) } else { (false, false) };
+                    host || container
+                })
+                .collect(),
+        })
+    }
+
+    /// Moves bytes of one console; one that fails is closed and the rest goes on.
+    fn relay(&mut self, number: usize) {
+        let (Some(slot), Some(terminal)) =
+            (self.consoles.get_mut(number), self.init.terminals.get(number))
+        else {
+            return;
+        };
+        if let Some(Err(error)) = slot.as_mut().map(|console| console.relay(terminal)) {
+            eprintln!("nsvirt-lxc: console {number} is given up: {error}");
+            *slot = None;
+        }
+    }
+
+    /// After the end of init: what it printed last is still in the terminals.
+    fn drain(&mut self) {
+        const ENOUGH: usize = 32;
+        for number in 0..self.consoles.len() {
+            for _ in 0..ENOUGH {
+                self.relay(number);
+            }
+            if let Some(Some(console)) = self.consoles.get_mut(number) {
+                console.forget_input();
+            }
+        }
+    }
+
+    /// A PID namespace whose init was killed by SIGHUP is one that was asked to `reboot(2)`.
+    fn restart(&mut self, exit: Exit) -> bool {
+        if !self.plan.restart_on_reboot || exit != Exit::Signal(Signal::SIGHUP as i32) {
+            return false;
+        }
+        match self.restarted() {
+            Ok(init) => {
+                self.init = init;
+                let message = Message::Rebooted { init: self.init.pid };
+                self.tell(&message, true);
+                true
+            }
+            Err(failure) => {
+                eprintln!("nsvirt-lxc: the container asked to reboot: {failure}");
+                false
+            }
+        }
+    }
+
+    fn restarted(&self) -> Result<start::Init, Failure> {
+        let v1 = self.plan.placement.init_tasks.iter().filter_map(|file| file.parent());
+        let v2 = self.plan.placement.init_v2.iter().map(PathBuf::as_path);
+        v1.chain(v2).try_for_each(placement::reset)?;
+        start::start(&self.plan)
+    }
+
+    /// Leaves the end of init for a daemon that may not be there now, and tells one that is.
+    fn finish(&mut self, exit: Exit) -> Result<(), Failure> {
+        let file = &self.plan.files.exit;
+        let text = serde_json::to_vec(&exit).map_err(io::Error::other).attempt("write", "")?;
+        fs::write(file, text).attempt("write", file.display())?;
+        self.tell(&Message::Exited(exit), false);
+        Ok(())
+    }
+
+    fn accept(&mut self) {
+        match sys::fd::accept(self.listener.as_fd()) {
+            Ok(daemon) => self.daemon = Some(daemon),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => eprintln!("nsvirt-lxc: cannot accept the daemon: {error}"),
+        }
+    }
+
+    fn hear(&mut self) {
+        let Some(daemon) = &self.daemon else { return };
+        match protocol::receive::<Request>(daemon.as_fd()) {
+            Ok(Some((request, _))) => self.answer(request),
+            Ok(None) => self.daemon = None,
+            Err(error) => {
+                eprintln!("nsvirt-lxc: cannot understand the daemon: {error}");
+                self.daemon = None;
+            }
+        }
+    }
+
+    fn answer(&mut self, request: Request) {
+        match request {
+            Request::Go | Request::Attach => self.announce_running(),
+            Request::OpenConsole { console } => match self.open_console(console) {
+                Ok(client) => self.send(&Message::Done, &[client.as_fd()]),
+                Err(failure) => self.send(&Message::Refused(failure), &[]),
+            },
+            Request::ResizeConsole { console, rows, columns } => {
+                let terminal = self.init.terminals.get(console).map(|it| it.master.as_fd());
+                let resized = terminal
+                    .ok_or_else(no_such_console)
+                    .and_then(|terminal| tty::set_size(terminal, rows, columns))
+                    .attempt("set the size of console", console);
+                match resized {
+                    Ok(()) => self.send(&Message::Done, &[]),
+                    Err(failure) => self.send(&Message::Refused(failure), &[]),
+                }
+            }
+        }
+    }
+
+    fn open_console(&self, number: usize) -> Result<OwnedFd, Failure> {
+        let console = self.consoles.get(number).and_then(Option::as_ref);
+        let client = console.ok_or_else(no_such_console).and_then(Console::open_client);
+        client.attempt("open console", number)
+    }
+
+    fn announce_running(&mut self) {
+        let paths = self.consoles.iter().map(|console| {
+            console.as_ref().map_or_else(String::new, |console| console.path().to_owned())
+        });
+        let message = Message::Running { init: self.init.pid, consoles: paths.collect() };
+        self.tell(&message, true);
+    }
+
+    fn tell(&mut self, message: &Message, with_init: bool) {
+        match self.init.pidfd.try_clone() {
+            Ok(init) if with_init => self.send(message, &[init.as_fd()]),
+            _ => self.send(message, &[]),
+        }
+    }
+
+    /// A daemon that cannot be told has gone, or will: it asks again when it is back.
+    fn send(&mut self, message: &Message, fds: &[BorrowedFd<'_>]) {
+        if let Some(daemon) = &self.daemon
+            && let Err(error) = protocol::send(daemon.as_fd(), message, fds)
+        {
+            eprintln!("nsvirt-lxc: the daemon is gone: {error}");
+            self.daemon = None;
+        }
+    }
+}
+
+fn no_such_console() -> io::Error {
+    io::Error::from_raw_os_error(nix::errno::Errno::ENODEV as i32)
+}

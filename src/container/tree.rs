@@ -1,0 +1,179 @@
+//! The container's tree: the host's is left behind, then the plan's steps, one interpreter.
+//!
+//! Sources on the host are opened first, as detached copies, while the host's tree is still there.
+//! Then the root becomes `/` and the host's tree is detached, before any path inside is used: from
+//! there on a symbolic link in the container can lead nowhere but into the container.
+
+use std::ffi::CString;
+use std::fs::{DirBuilder, File};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::{Mode, SFlag, fstat, makedev, mknod};
+use nix::unistd::{fchdir, pivot_root};
+
+use super::protocol::{Attempt, Failure};
+use crate::plan::{Plan, Root, Source, Step, attributes};
+use crate::sys::mount::{self as mounts, DetachedMount};
+
+/// Builds the tree of the plan and makes it this process's `/`.
+///
+/// Runs in the child, in its own mount namespace, with `umask` 0.
+pub(super) fn build(plan: &Plan, devpts: &DetachedMount) -> Result<(), Failure> {
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_PRIVATE | MsFlags::MS_REC, None::<&str>)
+        .attempt("make mounts private below", "/")?;
+    let sources = open_sources(plan)?;
+    enter_root(&plan.root)?;
+    for (step, source) in plan.steps.iter().zip(sources) {
+        carry_out(step, source, devpts)?;
+    }
+    Ok(())
+}
+
+/// Copies of the parts of the host that the plan mounts, in the order of its steps.
+fn open_sources(plan: &Plan) -> Result<Vec<Option<DetachedMount>>, Failure> {
+    let source = |step: &Step| match step {
+        Step::Mount { source: Source::Host(path), .. } => {
+            clone_tree(path, false).attempt("open file system source", path.display()).map(Some)
+        }
+        _ => Ok(None),
+    };
+    plan.steps.iter().map(source).collect()
+}
+
+fn clone_tree(path: &Path, recursive: bool) -> io::Result<DetachedMount> {
+    mounts::clone_tree(&CString::new(path.as_os_str().as_bytes())?, recursive)
+}
+
+/// Makes the root `/` and lets the host's tree go.
+fn enter_root(root: &Root) -> Result<(), Failure> {
+    let source = root.source.display();
+    let tree = clone_tree(&root.source, true).attempt("open root file system", source.to_string())?;
+    if root.readonly {
+        mounts::set_attributes(tree.as_fd(), attributes::RDONLY, 0, true)
+            .attempt("make read-only root file system", &source)?;
+    }
+    // Any directory does as the place to mount it on: it is left behind with the host's tree.
+    let place = open(&root.source, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
+        .attempt("open root file system", &source)?;
+    mounts::attach(&tree, place.as_fd()).attempt("mount root file system", &source)?;
+    fchdir(&tree).attempt("enter root file system", &source)?;
+    // Old and new root in one place (pivot_root(2)), so that the container needs no directory for
+    // the old one: it lies over the new root, and is taken off.
+    pivot_root(".", ".").attempt("change the root to", &source)?;
+    umount2(".", MntFlags::MNT_DETACH).attempt("detach the host's file systems", "")
+}
+
+fn carry_out(
+    step: &Step,
+    source: Option<DetachedMount>,
+    devpts: &DetachedMount,
+) -> Result<(), Failure> {
+    match step {
+        Step::Clear { path } => clear(path).attempt("unmount", path),
+        Step::Mount { source: Source::Terminals, target, .. } => attach(devpts, target),
+        Step::Mount { source: from, target, attributes } => {
+            let mount = match source {
+                Some(mount) => restrict(mount, *attributes),
+                None => inside(from, *attributes),
+            };
+            let what = describe(from);
+            attach(&mount.attempt(&format!("mount {what} on"), target)?, target)
+        }
+        Step::Directory { path } => directory(Path::new(path)).attempt("create directory", path),
+        Step::Device { path, major, minor } => {
+            let mode = Mode::from_bits_truncate(0o666);
+            mknod(path.as_str(), SFlag::S_IFCHR, mode, makedev((*major).into(), (*minor).into()))
+                .attempt("create device", path)
+        }
+        Step::Link { path, target } => {
+            std::os::unix::fs::symlink(target, path).attempt("create symbolic link", path)
+        }
+    }
+}
+
+/// Unmounts all that is stacked at a path; nothing there is fine.
+fn clear(path: &str) -> nix::Result<()> {
+    loop {
+        match umount2(path, MntFlags::MNT_DETACH) {
+            Ok(()) => {}
+            Err(Errno::EINVAL | Errno::ENOENT) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// A mount of something that is not the host's: new, or in the tree already.
+fn inside(source: &Source, wanted: u64) -> io::Result<DetachedMount> {
+    match source {
+        Source::New { kind, options } => {
+            let options: Vec<(&str, &str)> =
+                options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+            mounts::new_filesystem(kind, &options, wanted)
+        }
+        Source::Inside(path) => {
+            let mount = clone_tree(Path::new(path), false)?;
+            let writable = attributes::RDONLY & !wanted;
+            mounts::set_attributes(mount.as_fd(), wanted, writable, false)?;
+            Ok(mount)
+        }
+        Source::Console(number) => {
+            restrict(clone_tree(Path::new(&format!("/dev/pts/{number}")), false)?, wanted)
+        }
+        // Both were opened before the host's tree went; there is no step that comes here.
+        Source::Host(_) | Source::Terminals => Err(io::Error::from(io::ErrorKind::InvalidInput)),
+    }
+}
+
+fn restrict(mount: DetachedMount, attributes: u64) -> io::Result<DetachedMount> {
+    if attributes != 0 {
+        mounts::set_attributes(mount.as_fd(), attributes, 0, false)?;
+    }
+    Ok(mount)
+}
+
+fn describe(source: &Source) -> String {
+    match source {
+        Source::Host(path) => path.display().to_string(),
+        Source::Inside(path) => path.clone(),
+        Source::New { kind, .. } => kind.clone(),
+        Source::Terminals => "devpts".to_owned(),
+        Source::Console(number) => format!("console {number}"),
+    }
+}
+
+/// Mounts on a path, which is made as a directory or an empty file when it is missing.
+fn attach(mount: &DetachedMount, target: &str) -> Result<(), Failure> {
+    let kind = fstat(mount).attempt("examine what goes on", target)?.st_mode & SFlag::S_IFMT.bits();
+    let is_directory = kind == SFlag::S_IFDIR.bits();
+    let path = OFlag::O_PATH | OFlag::O_CLOEXEC;
+    let place = match open(target, path, Mode::empty()) {
+        Err(Errno::ENOENT) => {
+            create(Path::new(target), is_directory).attempt("create mount point", target)?;
+            open(target, path, Mode::empty())
+        }
+        result => result,
+    };
+    let place = place.attempt("open mount point", target)?;
+    mounts::attach(mount, place.as_fd()).attempt("mount on", target)
+}
+
+fn create(path: &Path, is_directory: bool) -> io::Result<()> {
+    if is_directory {
+        return directory(path);
+    }
+    if let Some(parent) = path.parent() {
+        directory(parent)?;
+    }
+    File::create(path).map(drop)
+}
+
+fn directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o755).create(path)
+}

@@ -1,0 +1,125 @@
+//! Where things are, and what the administrator decided.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::{Error, ErrorCode, Result};
+
+/// The configuration file, `nsvirtd.toml`. Everything has a default; a key that is not known is an
+/// error, so that a typing mistake is not a silent default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Let a domain without a file system for `/` run on the host's own, writable root. libvirt
+    /// does so; a booting init started that way takes the host apart.
+    pub allow_host_root: bool,
+    /// Parent of the containers' control groups, such as `/machine`.
+    pub partition: Option<String>,
+    /// Where control groups are mounted; `/sys/fs/cgroup`.
+    pub cgroup_root: Option<PathBuf>,
+    /// The supervisor's program; by default `nsvirt-lxc` beside the daemon's own.
+    pub supervisor: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads a configuration file; one that does not exist is all defaults.
+    pub fn read(path: &Path) -> Result<Self> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| {
+                Error::new(
+                    ErrorCode::InternalError,
+                    format!("cannot read configuration {}: {error}", path.display()),
+                )
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => {
+                Err(Error::system(format!("cannot read configuration {}", path.display()), error))
+            }
+        }
+    }
+}
+
+/// Directories of one daemon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    /// Definitions and configuration.
+    pub etc: PathBuf,
+    /// Sockets and records of what runs.
+    pub run: PathBuf,
+    /// One log per domain.
+    pub log: PathBuf,
+    /// State that lasts.
+    pub lib: PathBuf,
+    /// Parent of the containers' control groups where the configuration names none.
+    pub partition: String,
+}
+
+impl Paths {
+    /// The host's one daemon.
+    pub fn system() -> Self {
+        Self {
+            etc: "/etc/nsvirt".into(),
+            run: "/run/nsvirt".into(),
+            log: "/var/log/nsvirt".into(),
+            lib: "/var/lib/nsvirt".into(),
+            partition: "/machine".to_owned(),
+        }
+    }
+
+    /// A daemon that keeps everything below one directory. Its control groups have a parent of
+    /// their own, named after the directory, so that many daemons run side by side.
+    pub fn below(prefix: &Path) -> Self {
+        Self {
+            etc: prefix.join("etc"),
+            run: prefix.join("run"),
+            log: prefix.join("log"),
+            lib: prefix.join("lib"),
+            partition: format!("/nsvirt-{:08x}", hash(prefix.as_os_str().as_encoded_bytes())),
+        }
+    }
+
+    /// Definitions, `NAME.xml`.
+    pub fn definitions(&self) -> PathBuf {
+        self.etc.join("lxc")
+    }
+
+    /// Links to the definitions that start with the daemon.
+    pub fn autostart(&self) -> PathBuf {
+        self.etc.join("lxc/autostart")
+    }
+
+    /// Records, sockets and exits of what runs, `UUID.*`.
+    pub fn runs(&self) -> PathBuf {
+        self.run.join("lxc")
+    }
+
+    /// Logs of the domains, `NAME.log`.
+    pub fn logs(&self) -> PathBuf {
+        self.log.join("lxc")
+    }
+}
+
+/// FNV-1a, 32 bits: short, and the same in every build, which std's hasher does not promise.
+fn hash(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_not_known_is_an_error() {
+        let config: Config = toml::from_str("allow_host_root = true").unwrap();
+        assert!(config.allow_host_root);
+        assert!(toml::from_str::<Config>("allow_hostroot = true").is_err());
+    }
+
+    #[test]
+    fn instances_do_not_share_a_partition() {
+        let a = Paths::below(Path::new("/srv/a"));
+        assert_ne!(a.partition, Paths::below(Path::new("/srv/b")).partition);
+        assert_eq!(a.definitions(), Path::new("/srv/a/etc/lxc"));
+    }
+}

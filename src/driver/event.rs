@@ -1,0 +1,25 @@
+//! What subscribers are told.
+
+use uuid::Uuid;
+
+use super::lifecycle::Lifecycle;
+
+/// Something that happened to a domain, in the order in which it happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Which domain; it may be gone by now.
+    pub uuid: Uuid,
+    /// Its name at the time.
+    pub name: String,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// Kinds of events that libvirt's container driver has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventKind {
+    /// A step of the life cycle.
+    Lifecycle(Lifecycle),
+    /// The container restarted itself.
+    Reboot,
+}

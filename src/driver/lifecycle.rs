@@ -1,0 +1,252 @@
+//! What may be done with a domain in which state, and what it is then: a pure function.
+//!
+//! ```text
+//!                 define                    create
+//!   (unknown) ───────────▶ shutoff ──────────────────────▶ running ◀──────┐
+//!       ▲                  │    ▲                          │  │  ▲        │ resume
+//!       │     undefine     │    │  destroy, end of init    │  │  │ reboot │
+//!       └──────────────────┘    └──────────────────────────┘  │  └──┘     │
+//!                                                     suspend └─────▶ paused
+//! ```
+//!
+//! A transient domain (never defined, or undefined while it ran) goes where a persistent one goes
+//! to `shutoff`: it is no more. Everything that acts asks [`admit`] first and changes nothing when
+//! it is denied; the texts of the denials are libvirt's.
+
+use crate::error::{Error, ErrorCode};
+
+/// Whether a domain runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It does not run.
+    Shutoff,
+    /// It runs.
+    Running,
+    /// It runs and all its processes are frozen.
+    Paused,
+}
+
+/// All about a domain that decides what may be done with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether it runs.
+    pub state: State,
+    /// Whether it is defined, so that it stays when it stops.
+    pub persistent: bool,
+}
+
+/// What somebody wants to do with a domain, or what befell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Start it.
+    Create,
+    /// Give it a (new) definition.
+    Define,
+    /// Take its definition away.
+    Undefine,
+    /// Ask init to end.
+    Shutdown,
+    /// Ask init to start anew.
+    Reboot,
+    /// End it now.
+    Destroy,
+    /// Freeze it.
+    Suspend,
+    /// Let it go on.
+    Resume,
+    /// Change whether it starts with the daemon.
+    SetAutostart,
+    /// Use something that is only there while it runs.
+    UseLive,
+    /// Init ended on its own.
+    End,
+    /// The supervisor died, and the container with it.
+    Crash,
+}
+
+/// What follows from an operation that is admitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transition {
+    /// The standing after it; `None` when the domain is no more.
+    pub next: Option<Standing>,
+    /// What subscribers are told.
+    pub event: Option<Lifecycle>,
+}
+
+/// libvirt's life cycle events with their details, as far as containers have them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifecycle {
+    /// A definition was added.
+    Added,
+    /// A definition was replaced.
+    Updated,
+    /// A definition was taken away.
+    Undefined,
+    /// It was started.
+    Started,
+    /// It was frozen.
+    Suspended,
+    /// It goes on.
+    Resumed,
+    /// Init ended.
+    ShutDown,
+    /// It was ended from outside.
+    Destroyed,
+    /// It ended because its supervisor did.
+    Failed,
+}
+
+impl Lifecycle {
+    /// libvirt's numbers: `virDomainEventType` and the detail of that type.
+    pub fn numbers(self) -> (i32, i32) {
+        match self {
+            Self::Added => (0, 0),
+            Self::Updated => (0, 1),
+            Self::Undefined => (1, 0),
+            Self::Started => (2, 0),
+            Self::Suspended => (3, 0),
+            Self::Resumed => (4, 0),
+            Self::ShutDown => (5, 0),
+            Self::Destroyed => (5, 1),
+            Self::Failed => (5, 5),
+        }
+    }
+}
+
+/// Decides whether a domain that stands so admits an operation, and what follows.
+pub fn admit(standing: Standing, operation: Operation) -> Result<Transition, Error> {
+    use Operation as Op;
+    let Standing { state, persistent } = standing;
+    let active = state != State::Shutoff;
+    let stay = Ok(Transition { next: Some(standing), event: None });
+    let turn = |state, event| {
+        let next = Standing { state, persistent };
+        Ok(Transition { next: Some(next), event: Some(event) })
+    };
+    let stop = |event| {
+        let next = Standing { state: State::Shutoff, persistent };
+        Ok(Transition { next: persistent.then_some(next), event: Some(event) })
+    };
+    match (operation, state) {
+        (Op::Create, State::Shutoff) => turn(State::Running, Lifecycle::Started),
+        (Op::Create, State::Running | State::Paused) => denied("domain is already running"),
+
+        (Op::Define, _) => Ok(Transition {
+            next: Some(Standing { state, persistent: true }),
+            event: Some(if persistent { Lifecycle::Updated } else { Lifecycle::Added }),
+        }),
+        (Op::Undefine, _) if !persistent => denied("cannot undefine transient domain"),
+        (Op::Undefine, _) => Ok(Transition {
+            next: active.then_some(Standing { state, persistent: false }),
+            event: Some(Lifecycle::Undefined),
+        }),
+        (Op::SetAutostart, _) if !persistent => {
+            denied("cannot set autostart for transient domain")
+        }
+        (Op::SetAutostart, _) => stay,
+
+        (
+            Op::Shutdown | Op::Reboot | Op::Destroy | Op::Suspend | Op::Resume | Op::UseLive
+            | Op::End | Op::Crash,
+            State::Shutoff,
+        ) => denied("domain is not running"),
+
+        (Op::Shutdown | Op::Reboot | Op::UseLive, State::Running | State::Paused) => stay,
+        (Op::Destroy, State::Running | State::Paused) => stop(Lifecycle::Destroyed),
+        (Op::End, State::Running | State::Paused) => stop(Lifecycle::ShutDown),
+        (Op::Crash, State::Running | State::Paused) => stop(Lifecycle::Failed),
+
+        (Op::Suspend, State::Running) => turn(State::Paused, Lifecycle::Suspended),
+        (Op::Suspend, State::Paused) => stay,
+        (Op::Resume, State::Paused) => turn(State::Running, Lifecycle::Resumed),
+        (Op::Resume, State::Running) => denied("domain is already running"),
+    }
+}
+
+fn denied<T>(why: &str) -> Result<T, Error> {
+    Err(Error::new(ErrorCode::OperationInvalid, why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn standing() -> impl Strategy<Value = Standing> {
+        let state =
+            prop_oneof![Just(State::Shutoff), Just(State::Running), Just(State::Paused)];
+        (state, any::<bool>())
+            .prop_map(|(state, persistent)| Standing { state, persistent })
+            // A transient domain that does not run does not exist.
+            .prop_filter("exists", |it| it.persistent || it.state != State::Shutoff)
+    }
+
+    fn operation() -> impl Strategy<Value = Operation> {
+        use Operation::*;
+        proptest::sample::select(vec![
+            Create, Define, Undefine, Shutdown, Reboot, Destroy, Suspend, Resume, SetAutostart,
+            UseLive, End, Crash,
+        ])
+    }
+
+    proptest! {
+        #[test]
+        fn no_domain_is_left_that_is_neither_defined_nor_running(
+            start in standing(), operations in prop::collection::vec(operation(), 0..40)
+        ) {
+            let mut now = Some(start);
+            for operation in operations {
+                let Some(standing) = now else { break };
+                if let Ok(transition) = admit(standing, operation) {
+                    now = transition.next;
+                }
+                prop_assert!(now.is_none_or(|it| it.persistent || it.state != State::Shutoff));
+            }
+        }
+
+        #[test]
+        fn only_define_and_undefine_change_persistence(s in standing(), op in operation()) {
+            if let Ok(Transition { next: Some(next), .. }) = admit(s, op)
+                && !matches!(op, Operation::Define | Operation::Undefine)
+            {
+                prop_assert_eq!(next.persistent, s.persistent);
+            }
+        }
+
+        #[test]
+        fn destroying_twice_is_denied_the_second_time(s in standing()) {
+            if let Ok(Transition { next: Some(next), .. }) = admit(s, Operation::Destroy) {
+                prop_assert_eq!(next.state, State::Shutoff);
+                prop_assert!(admit(next, Operation::Destroy).is_err());
+            }
+        }
+
+        #[test]
+        fn a_change_is_told_and_nothing_else_is(s in standing(), op in operation()) {
+            if let Ok(Transition { next, event }) = admit(s, op)
+                && !matches!(op, Operation::Define)
+            {
+                prop_assert_eq!(event.is_some(), next != Some(s));
+            }
+        }
+
+        #[test]
+        fn whatever_runs_can_be_destroyed(s in standing()) {
+            prop_assert_eq!(admit(s, Operation::Destroy).is_ok(), s.state != State::Shutoff);
+        }
+    }
+
+    #[test]
+    fn denials_are_libvirts() {
+        let off = Standing { state: State::Shutoff, persistent: true };
+        let text = |s, op| admit(s, op).unwrap_err().message;
+        let phrase = "Requested operation is not valid: ";
+        assert_eq!(text(off, Operation::Destroy), format!("{phrase}domain is not running"));
+        let on = Standing { state: State::Running, persistent: false };
+        assert_eq!(text(on, Operation::Resume), format!("{phrase}domain is already running"));
+        assert_eq!(
+            text(on, Operation::Undefine),
+            format!("{phrase}cannot undefine transient domain")
+        );
+    }
+}

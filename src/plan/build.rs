@@ -1,0 +1,79 @@
+//! From model to plan: the one function, and what it refuses.
+
+use std::path::PathBuf;
+
+use super::{Host, Limits, Placement, Plan, Root, RunFiles, init, mounts};
+use crate::error::{Error, ErrorCode, Result};
+use crate::model::{Domain, Filesystem, FilesystemSource, LifecycleAction};
+
+/// Plans one start of a domain.
+///
+/// Fails with `ConfigUnsupported` when the document asks for something that cannot be had here:
+/// no root file system, no console, an architecture the host does not run.
+pub fn build(domain: &Domain, host: &Host, placement: Placement, files: RunFiles) -> Result<Plan> {
+    check_arch(domain, host)?;
+    let root = root(domain, host)?;
+    if domain.devices.consoles.is_empty() {
+        return Err(unsupported("At least one PTY console is required"));
+    }
+    Ok(Plan {
+        name: domain.name.clone(),
+        files,
+        placement,
+        limits: Limits { memory: domain.memory.saturating_mul(1024) },
+        private_network: domain.features.privnet,
+        steps: mounts::steps(domain, host, &root),
+        root,
+        hostname: init::hostname(&domain.name),
+        consoles: domain.devices.consoles.len(),
+        drop_capabilities: DEFAULT_DROP.iter().fold(0, |mask, bit| mask | 1 << bit),
+        init: init::init(domain),
+        restart_on_reboot: matches!(
+            domain.on_reboot,
+            LifecycleAction::Restart | LifecycleAction::RenameRestart
+        ),
+    })
+}
+
+/// What libvirt's default policy takes from a container (`capabilities(7)`): they act on the
+/// host, not on anything the container has a namespace for.
+const DEFAULT_DROP: [u32; 5] =
+    [CAP_SYS_MODULE, CAP_SYS_TIME, CAP_MKNOD, CAP_AUDIT_CONTROL, CAP_MAC_ADMIN];
+const CAP_SYS_MODULE: u32 = 16;
+const CAP_SYS_TIME: u32 = 25;
+const CAP_MKNOD: u32 = 27;
+const CAP_AUDIT_CONTROL: u32 = 30;
+const CAP_MAC_ADMIN: u32 = 33;
+
+/// The file system for `/`. libvirt takes the host's own, writable, when there is none; nobody
+/// wants that by accident, so it has to be asked for.
+fn root(domain: &Domain, host: &Host) -> Result<Root> {
+    match domain.devices.filesystems.iter().find(|filesystem| filesystem.target == "/") {
+        Some(Filesystem { source: FilesystemSource::Mount { dir }, readonly, .. }) => {
+            Ok(Root { source: PathBuf::from(dir), readonly: *readonly })
+        }
+        Some(_) => Err(unsupported("the file system for '/' must be of type 'mount'")),
+        None if host.allow_host_root => Ok(Root { source: PathBuf::from("/"), readonly: false }),
+        None => Err(unsupported(format!(
+            "domain '{}' has no file system for '/': add <filesystem type='mount'> with \
+             <source dir='...'/> and <target dir='/'/> (source '/' means the host's own root), \
+             or set allow_host_root in the daemon's configuration",
+            domain.name
+        ))),
+    }
+}
+
+/// libvirt's names of 32-bit alternatives are refused until the personality can be set.
+fn check_arch(domain: &Domain, host: &Host) -> Result<()> {
+    match &domain.os.arch {
+        Some(arch) if *arch != host.arch => Err(unsupported(format!(
+            "domain '{}' is for architecture '{arch}', this host runs '{}'",
+            domain.name, host.arch
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn unsupported(detail: impl std::fmt::Display) -> Error {
+    Error::new(ErrorCode::ConfigUnsupported, detail)
+}

@@ -1,0 +1,210 @@
+//! One start of one container, with every decision taken.
+//!
+//! [`build`] turns the model and the facts of the host into a [`Plan`]: which mounts in which
+//! order, which capabilities go, what init is and sees. It touches nothing and asks nothing, so
+//! unit tests call it without root. The supervisor and the child then obey the plan step by step;
+//! there is no `Option` left to interpret, and nothing in it is libvirt's any more.
+
+mod build;
+mod init;
+mod mounts;
+
+#[cfg(test)]
+mod tests;
+
+pub use build::build;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Attributes of a mount: the bits of `mount_setattr(2)`.
+pub mod attributes {
+    /// Not writable.
+    pub const RDONLY: u64 = 1;
+    /// Set-user-ID bits and file capabilities have no effect.
+    pub const NOSUID: u64 = 2;
+    /// Device nodes do not open.
+    pub const NODEV: u64 = 4;
+    /// Nothing can be executed.
+    pub const NOEXEC: u64 = 8;
+}
+
+/// The facts of the host that a plan depends on, probed once by the daemon.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// What `uname -m` says.
+    pub arch: String,
+    /// The hierarchies of control groups, as the host has mounted them.
+    pub cgroups: Vec<Hierarchy>,
+    /// Names beside the hierarchies that lead to one of them (`cpu` -> `cpu,cpuacct`).
+    pub cgroup_links: Vec<(String, String)>,
+    /// Paths below `/proc` that act on the host and are there: read-only inside.
+    pub protected_proc: Vec<String>,
+    /// Paths below `/proc/sys` that belong to a network namespace and are there.
+    pub network_settings: Vec<String>,
+    /// Whether a container without a root of its own may take the host's.
+    pub allow_host_root: bool,
+    /// Directories of the daemon (sockets, definitions) that no container may see.
+    pub private_directories: Vec<PathBuf>,
+}
+
+/// A mounted hierarchy of control groups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hierarchy {
+    /// Directory below `/sys/fs/cgroup`; empty for a host with version 2 alone.
+    pub directory: String,
+    /// Version 2, or the controllers of a version 1 hierarchy.
+    pub kind: HierarchyKind,
+}
+
+/// Version and content of a hierarchy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HierarchyKind {
+    /// The unified hierarchy.
+    V2,
+    /// Version 1: mount options that select it, `memory` or `none`, `name=systemd`.
+    V1(Vec<(String, String)>),
+}
+
+/// Where the processes of a container are put: files and directories of its control groups, which
+/// exist when the plan is carried out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// Version 1 `tasks` files that take the supervisor.
+    pub supervisor_tasks: Vec<PathBuf>,
+    /// Version 2 directory of the supervisor, where there is one.
+    pub supervisor_v2: Vec<PathBuf>,
+    /// Version 1 `tasks` files that take init.
+    pub init_tasks: Vec<PathBuf>,
+    /// Version 2 directory that init is born in, where there is one.
+    pub init_v2: Vec<PathBuf>,
+}
+
+/// Files of this one run, in the daemon's run directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunFiles {
+    /// Socket on which the supervisor listens for the daemon.
+    pub socket: PathBuf,
+    /// Written by the supervisor when init has ended for good.
+    pub exit: PathBuf,
+}
+
+/// Everything the supervisor needs for one container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The domain's name, for messages.
+    pub name: String,
+    /// Files of this run.
+    pub files: RunFiles,
+    /// Control groups to join.
+    pub placement: Placement,
+    /// Limits to set on the container's group before anything runs in it.
+    pub limits: Limits,
+    /// A network namespace of its own, with `lo` up.
+    pub private_network: bool,
+    /// The tree that becomes `/`.
+    pub root: Root,
+    /// What is then done to the tree, in order.
+    pub steps: Vec<Step>,
+    /// UTS host name.
+    pub hostname: String,
+    /// How many terminals the container has; the first is init's controlling terminal.
+    pub consoles: usize,
+    /// Capabilities to drop for good: bit N is capability N.
+    pub drop_capabilities: u64,
+    /// What is executed.
+    pub init: Init,
+    /// Whether `reboot` inside starts the container anew (otherwise it ends).
+    pub restart_on_reboot: bool,
+}
+
+/// Resource limits of the container's group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Memory, in bytes.
+    pub memory: u64,
+}
+
+/// The tree that becomes the container's `/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Root {
+    /// Directory of the host.
+    pub source: PathBuf,
+    /// Read-only, with all that is mounted below it.
+    pub readonly: bool,
+}
+
+/// One step on the container's tree. Paths are absolute and inside the container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// Take away whatever the root brought along as a mount at this path.
+    Clear {
+        /// Mount point.
+        path: String,
+    },
+    /// Mount something at a path; a missing mount point is created.
+    Mount {
+        /// What is mounted.
+        source: Source,
+        /// Mount point.
+        target: String,
+        /// Bits of [`attributes`].
+        attributes: u64,
+    },
+    /// Make a directory (mode 0755), if it is missing.
+    Directory {
+        /// Where.
+        path: String,
+    },
+    /// Make a character device (mode 0666).
+    Device {
+        /// Where.
+        path: String,
+        /// Device number.
+        major: u32,
+        /// Device number.
+        minor: u32,
+    },
+    /// Make a symbolic link.
+    Link {
+        /// Where.
+        path: String,
+        /// What it says.
+        target: String,
+    },
+}
+
+/// Where a mount comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// A directory or file of the host, without the mounts below it.
+    Host(PathBuf),
+    /// Something that is in the container's tree already; unlike a part of the host it becomes
+    /// writable again where the step does not say read-only.
+    Inside(String),
+    /// A new file system, made in the container's namespaces.
+    New {
+        /// Its type, as in `/proc/filesystems`.
+        kind: String,
+        /// `key=value`, or a flag where the value is empty.
+        options: Vec<(String, String)>,
+    },
+    /// The container's instance of devpts.
+    Terminals,
+    /// Terminal N of the container.
+    Console(usize),
+}
+
+/// The program that becomes the container's first process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Init {
+    /// Path inside.
+    pub path: String,
+    /// All arguments, the first being the path.
+    pub arguments: Vec<String>,
+    /// `NAME=value`, in order, without duplicates.
+    pub environment: Vec<String>,
+    /// Working directory inside.
+    pub directory: String,
+}

@@ -1,0 +1,166 @@
+//! The order of mounts: kernel file systems, devices, control groups, then the document's own.
+//!
+//! libvirt's order and flags, with its defects left out: control groups are seen through a
+//! namespace of their own instead of the host's whole tree, and what the root brings along at
+//! `/proc`, `/sys` and `/dev` is taken away, not only covered.
+
+use std::path::Path;
+
+use super::attributes::{NODEV, NOEXEC, NOSUID, RDONLY};
+use super::{Hierarchy, HierarchyKind, Host, Root, Source, Step};
+use crate::model::{Domain, FilesystemSource};
+
+/// Character devices every container has.
+const DEVICES: [(&str, u32, u32); 6] = [
+    ("null", 1, 3),
+    ("zero", 1, 5),
+    ("full", 1, 7),
+    ("random", 1, 8),
+    ("urandom", 1, 9),
+    ("tty", 5, 0),
+];
+
+/// Links every container has in `/dev`.
+const LINKS: [(&str, &str); 4] = [
+    ("/dev/fd", "/proc/self/fd"),
+    ("/dev/stdin", "/proc/self/fd/0"),
+    ("/dev/stdout", "/proc/self/fd/1"),
+    ("/dev/stderr", "/proc/self/fd/2"),
+];
+
+/// All steps after the root is in place.
+pub(super) fn steps(domain: &Domain, host: &Host, root: &Root) -> Vec<Step> {
+    let mut steps: Vec<Step> = ["/proc", "/sys", "/dev"].map(clear).into();
+    steps.extend(kernel(domain, host));
+    steps.extend(cgroups(host));
+    steps.extend(devices(domain));
+    steps.extend(masks(host, root));
+    steps.extend(filesystems(domain));
+    steps
+}
+
+fn clear(path: &str) -> Step {
+    Step::Clear { path: path.to_owned() }
+}
+
+fn mount(source: Source, target: impl Into<String>, attributes: u64) -> Step {
+    Step::Mount { source, target: target.into(), attributes }
+}
+
+fn new(kind: &str, options: &[(&str, &str)]) -> Source {
+    let options = options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    Source::New { kind: kind.to_owned(), options: options.collect() }
+}
+
+/// `/proc` with what acts on the host read-only, `/sys` read-only.
+fn kernel(domain: &Domain, host: &Host) -> Vec<Step> {
+    let hardened = NOSUID | NODEV | NOEXEC;
+    let over_itself = |path: &String, access| {
+        mount(Source::Inside(path.clone()), path.as_str(), hardened | access)
+    };
+    let mut steps = vec![mount(new("proc", &[]), "/proc", hardened)];
+    steps.extend(host.protected_proc.iter().map(|path| over_itself(path, RDONLY)));
+    if domain.features.privnet {
+        steps.extend(host.network_settings.iter().map(|path| over_itself(path, 0)));
+    }
+    steps.push(mount(new("sysfs", &[]), "/sys", hardened | RDONLY));
+    steps
+}
+
+/// The host's layout of control groups, each hierarchy rooted at the container's own group.
+///
+/// The container may manage what is its own: version 2 and the hierarchy systemd names its units
+/// in. The version 1 controllers are read-only, they would let it lift its limits.
+fn cgroups(host: &Host) -> Vec<Step> {
+    let hardened = NOSUID | NODEV | NOEXEC;
+    let base = "/sys/fs/cgroup";
+    if let [Hierarchy { directory, kind: HierarchyKind::V2 }] = host.cgroups.as_slice()
+        && directory.is_empty()
+    {
+        return vec![mount(new("cgroup2", &[]), base, hardened)];
+    }
+    if host.cgroups.is_empty() {
+        return Vec::new();
+    }
+    let mut steps =
+        vec![mount(new("tmpfs", &[("mode", "755"), ("size", "65536")]), base, hardened)];
+    for Hierarchy { directory, kind } in &host.cgroups {
+        let target = format!("{base}/{directory}");
+        steps.push(Step::Directory { path: target.clone() });
+        steps.push(match kind {
+            HierarchyKind::V2 => mount(new("cgroup2", &[]), target, hardened),
+            HierarchyKind::V1(options) => {
+                let named = options.iter().any(|(key, _)| key == "name");
+                let access = if named { 0 } else { RDONLY };
+                let source =
+                    Source::New { kind: "cgroup".to_owned(), options: options.clone() };
+                mount(source, target, hardened | access)
+            }
+        });
+    }
+    steps.extend(host.cgroup_links.iter().map(|(name, target)| Step::Link {
+        path: format!("{base}/{name}"),
+        target: target.clone(),
+    }));
+    steps
+}
+
+/// `/dev`: a file system of its own with the few devices libvirt gives, terminals, links.
+fn devices(domain: &Domain) -> Vec<Step> {
+    let tmpfs = new("tmpfs", &[("mode", "755"), ("size", "65536")]);
+    let mut steps = vec![mount(tmpfs, "/dev", NOSUID)];
+    steps.extend(DEVICES.map(|(name, major, minor)| Step::Device {
+        path: format!("/dev/{name}"),
+        major,
+        minor,
+    }));
+    steps.push(Step::Directory { path: "/dev/pts".to_owned() });
+    steps.push(mount(Source::Terminals, "/dev/pts", NOSUID | NOEXEC));
+    steps.push(mount(Source::Inside("/dev/pts/ptmx".to_owned()), "/dev/ptmx", 0));
+    steps.extend(LINKS.map(|(path, target)| Step::Link {
+        path: path.to_owned(),
+        target: target.to_owned(),
+    }));
+    for number in 0..domain.devices.consoles.len() {
+        steps.push(mount(Source::Console(number), format!("/dev/tty{}", number + 1), 0));
+    }
+    steps.push(mount(Source::Console(0), "/dev/console", 0));
+    steps
+}
+
+/// Covers the daemon's own directories where the root would show them: with the sockets in there
+/// a process inside could command the daemon outside.
+fn masks(host: &Host, root: &Root) -> Vec<Step> {
+    let hidden = host.private_directories.iter().filter_map(|path| inside(path, &root.source));
+    let empty = || new("tmpfs", &[("mode", "0"), ("size", "0")]);
+    hidden.map(|path| mount(empty(), path, NOSUID | NODEV | NOEXEC | RDONLY)).collect()
+}
+
+/// The path inside the container of a host path below its root.
+fn inside(path: &Path, root: &Path) -> Option<String> {
+    let rest = path.strip_prefix(root).ok()?;
+    if rest.as_os_str().is_empty() {
+        return None;
+    }
+    Path::new("/").join(rest).into_os_string().into_string().ok()
+}
+
+/// The document's file systems in its order, without the root.
+fn filesystems(domain: &Domain) -> Vec<Step> {
+    let below = domain.devices.filesystems.iter().filter(|filesystem| filesystem.target != "/");
+    below
+        .map(|filesystem| {
+            let access = if filesystem.readonly { RDONLY } else { 0 };
+            match &filesystem.source {
+                FilesystemSource::Mount { dir } => {
+                    mount(Source::Host(dir.into()), &filesystem.target, access)
+                }
+                FilesystemSource::Ram { usage } => {
+                    let size = usage.saturating_mul(1024).to_string();
+                    let tmpfs = new("tmpfs", &[("size", &size)]);
+                    mount(tmpfs, &filesystem.target, NOSUID | NODEV | access)
+                }
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,142 @@
+//! The plan without root: what is planned for a document, and what is refused.
+
+use super::*;
+use crate::error::ErrorCode;
+use crate::model::Domain;
+
+fn host() -> Host {
+    Host {
+        arch: "x86_64".to_owned(),
+        cgroups: vec![Hierarchy { directory: String::new(), kind: HierarchyKind::V2 }],
+        cgroup_links: Vec::new(),
+        protected_proc: vec!["/proc/sys".to_owned()],
+        network_settings: vec!["/proc/sys/net/ipv4".to_owned()],
+        allow_host_root: false,
+        private_directories: vec![PathBuf::from("/srv/nsvirt/run")],
+    }
+}
+
+fn domain(devices: &str) -> Domain {
+    let text = format!(
+        "<domain type='lxc'><name>web.1</name>\
+         <uuid>0f5f9c4e-2c50-4a3e-9f0a-0a1d5a2a9a11</uuid><memory unit='MiB'>64</memory>\
+         <os><type>exe</type><init>/sbin/init</init><initarg>-v</initarg>\
+         <initenv name='PATH'>/usr/bin</initenv><initenv name='A'>1 2</initenv></os>\
+         <features><privnet/></features><devices>{devices}<console type='pty'/></devices></domain>"
+    );
+    Domain::parse(&text).unwrap()
+}
+
+const ROOT: &str = "<filesystem><source dir='/srv/web'/><target dir='/'/></filesystem>";
+
+fn plan(domain: &Domain, host: &Host) -> crate::error::Result<Plan> {
+    let files = RunFiles { socket: "/run/x.sock".into(), exit: "/run/x.exit".into() };
+    build(domain, host, Placement::default(), files)
+}
+
+#[test]
+fn init_gets_libvirts_environment_and_the_documents() {
+    let plan = plan(&domain(ROOT), &host()).unwrap();
+    assert_eq!(plan.init.arguments, ["/sbin/init", "-v"]);
+    assert_eq!(plan.init.directory, "/");
+    let expected = [
+        "TERM=linux",
+        "container=lxc-libvirt",
+        "HOME=/",
+        "container_uuid=0f5f9c4e-2c50-4a3e-9f0a-0a1d5a2a9a11",
+        "LIBVIRT_LXC_UUID=0f5f9c4e-2c50-4a3e-9f0a-0a1d5a2a9a11",
+        "LIBVIRT_LXC_NAME=web.1",
+        "PATH=/usr/bin",
+        "A=1 2",
+    ];
+    assert_eq!(plan.init.environment, expected);
+    assert_eq!(plan.hostname, "web1");
+    assert_eq!(plan.limits.memory, 64 << 20);
+    assert!(plan.private_network && plan.restart_on_reboot);
+}
+
+#[test]
+fn the_kernels_file_systems_come_first_and_in_order() {
+    let devices = format!(
+        "{ROOT}<filesystem type='ram'><source usage='1' units='MiB'/><target dir='/tmp'/>\
+         </filesystem><filesystem><source dir='/srv/data'/><target dir='/data'/><readonly/>\
+         </filesystem>"
+    );
+    let plan = plan(&domain(&devices), &host()).unwrap();
+    let targets: Vec<&str> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match step {
+            Step::Mount { target, .. } => Some(target.as_str()),
+            _ => None,
+        })
+        .collect();
+    let expected = [
+        "/proc",
+        "/proc/sys",
+        "/proc/sys/net/ipv4",
+        "/sys",
+        "/sys/fs/cgroup",
+        "/dev",
+        "/dev/pts",
+        "/dev/ptmx",
+        "/dev/tty1",
+        "/dev/console",
+        "/tmp",
+        "/data",
+    ];
+    assert_eq!(targets, expected);
+    let Some(Step::Mount { source, attributes, .. }) = plan.steps.last() else { panic!() };
+    assert_eq!(*source, Source::Host("/srv/data".into()));
+    assert_eq!(*attributes, attributes::RDONLY);
+}
+
+#[test]
+fn a_hybrid_host_is_shown_as_it_is_with_its_controllers_read_only() {
+    let mut host = host();
+    let memory = vec![("memory".to_owned(), String::new())];
+    host.cgroups = vec![
+        Hierarchy { directory: "memory".to_owned(), kind: HierarchyKind::V1(memory) },
+        Hierarchy { directory: "unified".to_owned(), kind: HierarchyKind::V2 },
+    ];
+    let plan = plan(&domain(ROOT), &host).unwrap();
+    let of = |wanted: &str| {
+        plan.steps.iter().find_map(|step| match step {
+            Step::Mount { target, attributes, .. } if target == wanted => Some(*attributes),
+            _ => None,
+        })
+    };
+    assert_ne!(of("/sys/fs/cgroup/memory").unwrap() & attributes::RDONLY, 0);
+    assert_eq!(of("/sys/fs/cgroup/unified").unwrap() & attributes::RDONLY, 0);
+}
+
+#[test]
+fn no_root_no_start() {
+    let error = plan(&domain(""), &host()).unwrap_err();
+    assert_eq!(error.code, ErrorCode::ConfigUnsupported);
+    assert!(error.message.contains("allow_host_root"), "{error}");
+    let allowed = Host { allow_host_root: true, ..host() };
+    assert_eq!(plan(&domain(""), &allowed).unwrap().root.source, PathBuf::from("/"));
+    let named = "<filesystem><source dir='/'/><target dir='/'/><readonly/></filesystem>";
+    let plan = plan(&domain(named), &host()).unwrap();
+    assert!(plan.root.readonly);
+}
+
+#[test]
+fn the_daemons_directories_are_covered_where_the_root_shows_them() {
+    let covered = |plan: &Plan| {
+        plan.steps.iter().any(
+            |step| matches!(step, Step::Mount { target, .. } if target == "/srv/nsvirt/run"),
+        )
+    };
+    assert!(!covered(&plan(&domain(ROOT), &host()).unwrap()));
+    let named = "<filesystem><source dir='/'/><target dir='/'/><readonly/></filesystem>";
+    assert!(covered(&plan(&domain(named), &host()).unwrap()));
+}
+
+#[test]
+fn a_plan_survives_the_way_to_the_supervisor() {
+    let plan = plan(&domain(ROOT), &host()).unwrap();
+    let text = serde_json::to_string(&plan).unwrap();
+    assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
+}

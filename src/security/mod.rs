@@ -1,0 +1,3 @@
+//! What a container may do: capabilities.
+
+pub mod capabilities;

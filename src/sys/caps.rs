@@ -1,0 +1,56 @@
+//! `capabilities(7)`: what a process may do beyond an ordinary user's rights.
+
+use std::io;
+
+/// Header of `capset(2)`, version 3 (64 capabilities in two words).
+#[repr(C)]
+struct Header {
+    version: u32,
+    pid: libc::c_int,
+}
+
+/// One of the two words of each set.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Word {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
+
+const VERSION_3: u32 = 0x2008_0522;
+
+/// The highest capability the running kernel knows.
+pub fn last() -> io::Result<u32> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap")?;
+    text.trim().parse().map_err(io::Error::other)
+}
+
+/// Drops the capabilities in `mask` (bit N is capability N) from the effective, permitted,
+/// inheritable, ambient and bounding sets of this process, `last` being the kernel's highest.
+pub fn drop_all(mask: u64, last: u32) -> io::Result<()> {
+    // SAFETY: integers only; clears the ambient set.
+    super::check(
+        unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) }
+            .into(),
+    )?;
+    for capability in (0..=last.min(63)).filter(|number| mask & (1 << number) != 0) {
+        // SAFETY: integers only.
+        let result = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
+        super::check(result.into())?;
+    }
+    let mut header = Header { version: VERSION_3, pid: 0 };
+    let mut words = [Word::default(); 2];
+    // SAFETY: version 3 reads the header and writes two words.
+    super::check(unsafe {
+        libc::syscall(libc::SYS_capget, &raw mut header, words.as_mut_ptr())
+    })?;
+    for (word, keep) in words.iter_mut().zip([!mask as u32, (!mask >> 32) as u32]) {
+        word.effective &= keep;
+        word.permitted &= keep;
+        word.inheritable = 0;
+    }
+    // SAFETY: version 3 reads the header and two words.
+    super::check(unsafe { libc::syscall(libc::SYS_capset, &raw mut header, words.as_ptr()) })
+        .map(drop)
+}

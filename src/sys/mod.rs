@@ -1,0 +1,32 @@
+//! All `unsafe` of nsvirt: the system calls that `nix` does not wrap, each as one safe function.
+//!
+//! What is here is what a reader of the manual pages expects, no policy: `clone3(2)`, the mount
+//! API of Linux 5.2 (`open_tree(2)`, `fsopen(2)`, `move_mount(2)`, `mount_setattr(2)`),
+//! `pidfd_open(2)` and friends, pseudoterminal ioctls, capabilities, `close_range(2)`. Everything
+//! returns the errno as [`std::io::Error`]; callers say what they attempted.
+#![allow(unsafe_code)]
+
+pub mod caps;
+pub mod clone;
+pub mod fd;
+pub mod link;
+pub mod mount;
+pub mod pidfd;
+pub mod tty;
+
+use std::io;
+
+/// Turns the C convention (-1 and errno) into a result.
+fn check(result: libc::c_long) -> io::Result<libc::c_long> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// Gives a signal a disposition that is no function of this program (default or ignored).
+pub fn set_signal(signal: nix::sys::signal::Signal, ignore: bool) -> io::Result<()> {
+    use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, sigaction};
+    let handler = if ignore { SigHandler::SigIgn } else { SigHandler::SigDfl };
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    // SAFETY: no handler of ours is installed, so nothing can run at a bad moment.
+    unsafe { sigaction(signal, &action) }?;
+    Ok(())
+}
