@@ -20,6 +20,10 @@ pub enum ErrorCode {
     OperationFailed = 9,
     /// A device or file system has no source.
     NoSource = 19,
+    /// A device or file system has no target.
+    NoTarget = 20,
+    /// A document has no name.
+    NoName = 21,
     /// The document is not well formed, or lacks what it must have.
     XmlError = 27,
     /// The caller may not do this.
@@ -36,6 +40,8 @@ pub enum ErrorCode {
     OperationTimeout = 68,
     /// An argument that is valid elsewhere and not supported here.
     ArgumentUnsupported = 74,
+    /// A number larger than what it counts can be.
+    Overflow = 82,
     /// An operation that is valid elsewhere and not supported here.
     OperationUnsupported = 84,
 }
@@ -49,6 +55,8 @@ impl ErrorCode {
             Self::InvalidArg => "invalid argument",
             Self::OperationFailed => "operation failed",
             Self::NoSource => "missing source information for device",
+            Self::NoTarget => "missing target information for device",
+            Self::NoName => "missing name information",
             Self::XmlError => "XML error",
             Self::OperationDenied => "operation forbidden",
             Self::SystemError => "Cannot complete the operation",
@@ -57,6 +65,7 @@ impl ErrorCode {
             Self::ConfigUnsupported => "unsupported configuration",
             Self::OperationTimeout => "Timed out during operation",
             Self::ArgumentUnsupported => "argument unsupported",
+            Self::Overflow => "numerical overflow",
             Self::OperationUnsupported => "Operation not supported",
         }
     }
@@ -99,7 +108,11 @@ impl Error {
             ErrorCode::SystemError => detail.to_string(),
             _ => format!("{}: {detail}", code.phrase()),
         };
-        Self { code, domain: ErrorDomain::Lxc, message }
+        Self {
+            code,
+            domain: ErrorDomain::Lxc,
+            message,
+        }
     }
 
     /// The same error, said by another part.
@@ -111,13 +124,20 @@ impl Error {
     /// A failed system call: what was attempted, then the errno text, as in
     /// `cannot write /etc/nsvirt/lxc/web.xml: No space left on device`.
     pub fn system(attempt: impl fmt::Display, cause: impl Into<std::io::Error>) -> Self {
-        Self::new(ErrorCode::SystemError, format!("{attempt}: {}", errno_text(&cause.into())))
+        Self::new(
+            ErrorCode::SystemError,
+            format!("{attempt}: {}", errno_text(&cause.into())),
+        )
     }
 
     /// A document error at a line (1-based) of the document.
     pub fn xml(line: u32, detail: impl fmt::Display) -> Self {
-        Self::new(ErrorCode::XmlError, format!("line {line}: {detail}"))
-            .in_domain(ErrorDomain::Domain)
+        Self::in_document(ErrorCode::XmlError, line, detail)
+    }
+
+    /// An error of another kind than [`ErrorCode::XmlError`] at a line (1-based) of the document.
+    pub fn in_document(code: ErrorCode, line: u32, detail: impl fmt::Display) -> Self {
+        Self::new(code, format!("line {line}: {detail}")).in_domain(ErrorDomain::Domain)
     }
 }
 
@@ -144,14 +164,20 @@ mod tests {
     #[test]
     fn texts_are_libvirts() {
         let error = Error::new(ErrorCode::OperationInvalid, "domain is not running");
-        assert_eq!(error.to_string(), "Requested operation is not valid: domain is not running");
+        assert_eq!(
+            error.to_string(),
+            "Requested operation is not valid: domain is not running"
+        );
     }
 
     #[test]
     fn a_system_error_ends_with_the_errno_text() {
         let cause = std::io::Error::from_raw_os_error(nix::libc::ENOENT);
         let error = Error::system("cannot open /nowhere", cause);
-        assert_eq!(error.message, "cannot open /nowhere: No such file or directory");
+        assert_eq!(
+            error.message,
+            "cannot open /nowhere: No such file or directory"
+        );
         assert_eq!(error.code as i32, 38);
     }
 }

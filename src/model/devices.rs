@@ -1,0 +1,50 @@
+//! `<devices>`: what the container has, in the order libvirt writes it.
+
+use super::{Console, Filesystem, View};
+use crate::error::Result;
+use crate::xml::{Element, Writer};
+
+/// The devices of a domain.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Devices {
+    /// The supervisor's program on the host; None until the host's is filled in. Documents name
+    /// libvirt's here, so it is kept and not run.
+    pub emulator: Option<String>,
+    /// What is mounted, in this order.
+    pub filesystems: Vec<Filesystem>,
+    /// Consoles; their ports are their positions.
+    pub consoles: Vec<Console>,
+}
+
+impl Devices {
+    /// Several `<devices>` count as one, as in libvirt.
+    pub(super) fn parse(root: &Element) -> Result<Self> {
+        let mut devices = Self::default();
+        for device in root.children_named("devices").flat_map(Element::elements) {
+            match device.name.as_str() {
+                "emulator" if devices.emulator.is_none() => {
+                    devices.emulator = Some(device.text()).filter(|path| !path.is_empty());
+                }
+                "filesystem" => devices.filesystems.push(Filesystem::parse(device)?),
+                "console" => {
+                    let port = u32::try_from(devices.consoles.len()).unwrap_or(u32::MAX);
+                    devices.consoles.push(Console::parse(device, port)?);
+                }
+                _ => {}
+            }
+        }
+        Ok(devices)
+    }
+
+    pub(super) fn format(&self, w: &mut Writer, view: View) {
+        w.open("devices", &[]);
+        w.optional_leaf("emulator", self.emulator.as_deref());
+        for filesystem in &self.filesystems {
+            filesystem.format(w);
+        }
+        for console in &self.consoles {
+            console.format(w, view);
+        }
+        w.close();
+    }
+}

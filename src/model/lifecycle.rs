@@ -1,0 +1,94 @@
+//! `<on_poweroff>`, `<on_reboot>`, `<on_crash>`: what follows the end of a container.
+
+use crate::error::Result;
+use crate::xml::Element;
+
+/// What to do at one of the three ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LifecycleAction {
+    /// Clean up.
+    Destroy,
+    /// Start again.
+    Restart,
+    /// Keep what is left for inspection.
+    Preserve,
+    /// Start again under a new name.
+    RenameRestart,
+    /// Dump the memory, then clean up; only for a crash.
+    CoredumpDestroy,
+    /// Dump the memory, then start again; only for a crash.
+    CoredumpRestart,
+}
+
+/// The three ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Event {
+    Poweroff,
+    Reboot,
+    Crash,
+}
+
+impl Event {
+    fn element(self) -> &'static str {
+        match self {
+            Self::Poweroff => "on_poweroff",
+            Self::Reboot => "on_reboot",
+            Self::Crash => "on_crash",
+        }
+    }
+
+    fn default_action(self) -> LifecycleAction {
+        match self {
+            Self::Poweroff | Self::Crash => LifecycleAction::Destroy,
+            Self::Reboot => LifecycleAction::Restart,
+        }
+    }
+}
+
+impl LifecycleAction {
+    const ALL: [Self; 6] = [
+        Self::Destroy,
+        Self::Restart,
+        Self::RenameRestart,
+        Self::Preserve,
+        Self::CoredumpDestroy,
+        Self::CoredumpRestart,
+    ];
+
+    /// The word in the document.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Destroy => "destroy",
+            Self::Restart => "restart",
+            Self::Preserve => "preserve",
+            Self::RenameRestart => "rename-restart",
+            Self::CoredumpDestroy => "coredump-destroy",
+            Self::CoredumpRestart => "coredump-restart",
+        }
+    }
+
+    fn is_for_crashes(self) -> bool {
+        matches!(self, Self::CoredumpDestroy | Self::CoredumpRestart)
+    }
+
+    pub(super) fn parse(root: &Element, event: Event) -> Result<Self> {
+        let name = event.element();
+        let Some(element) = root.child(name) else {
+            return Ok(event.default_action());
+        };
+        let text = element.text();
+        if text.is_empty() {
+            return Ok(event.default_action());
+        }
+        let Some(action) = Self::ALL.into_iter().find(|action| action.as_str() == text) else {
+            return Err(element.unsupported(format_args!("unknown {name} action: {text}")));
+        };
+        if action.is_for_crashes() && event != Event::Crash {
+            let event = name.trim_start_matches("on_");
+            return Err(element.unsupported(format_args!(
+                "Lifecycle event '{event}' doesn't support '{text}' action"
+            )));
+        }
+        Ok(action)
+    }
+}

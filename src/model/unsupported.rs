@@ -1,0 +1,107 @@
+//! What libvirt's driver honours and this version does not.
+//!
+//! Such elements are refused: a container that silently lacks its network or its limits is worse
+//! than none. Everything else that is unknown is dropped, as libvirt does.
+
+use super::metadata::namespace;
+use crate::error::Result;
+use crate::xml::Element;
+
+const LXC_NAMESPACE: &str = "http://libvirt.org/schemas/domain/lxc/1.0";
+
+/// Paths below `<domain>` (`@` marks an attribute), and what there is instead.
+const REFUSED: &[(&str, &str)] = &[
+    ("idmap", "containers run without a user name space"),
+    ("cputune", "the only limit is <memory>"),
+    ("memtune", "the only limit is <memory>"),
+    ("blkiotune", "the only limit is <memory>"),
+    ("numatune", "memory comes from all nodes"),
+    ("seclabel", "only type='none' is"),
+    ("vcpu/@cpuset", "containers run on all processors"),
+    ("os/inituser", "init runs as root"),
+    ("os/initgroup", "init runs as root"),
+    ("os/cmdline", "arguments are given with <initarg>"),
+    (
+        "features/capabilities",
+        "only policy='default' without changes is",
+    ),
+    (
+        "devices/interface",
+        "there are only the host's network and <privnet/>",
+    ),
+    (
+        "devices/disk",
+        "supported devices are filesystem and console",
+    ),
+    (
+        "devices/hostdev",
+        "supported devices are filesystem and console",
+    ),
+    (
+        "devices/filesystem/driver",
+        "file systems are mounted by the kernel",
+    ),
+    (
+        "devices/filesystem/idmap",
+        "containers run without a user name space",
+    ),
+];
+
+/// Attribute values that ask for nothing: element, attribute, value.
+const NEUTRAL: &[(&str, &str, &str)] = &[
+    ("seclabel", "type", "none"),
+    ("seclabel", "model", "none"),
+    ("capabilities", "policy", "default"),
+];
+
+/// Fails at the first element that is not supported.
+pub(super) fn check(root: &Element) -> Result<()> {
+    for (path, instead) in REFUSED {
+        check_path(root, path, instead)?;
+    }
+    for element in root.elements() {
+        let is_lxc = namespace(&element.name, &[element, root]) == Some(LXC_NAMESPACE);
+        if is_lxc && element.elements().next().is_some() {
+            let name = &element.name;
+            let detail = "the container has its own network (<privnet/>) or the host's";
+            return Err(element.unsupported(format_args!("<{name}> is not supported: {detail}")));
+        }
+    }
+    Ok(())
+}
+
+fn check_path(element: &Element, path: &str, instead: &str) -> Result<()> {
+    if let Some(attribute) = path.strip_prefix('@') {
+        let name = &element.name;
+        return match element.attr(attribute) {
+            None => Ok(()),
+            Some(_) => Err(element.unsupported(format_args!(
+                "<{name} {attribute}='...'> is not supported: {instead}"
+            ))),
+        };
+    }
+    let (name, rest) = match path.split_once('/') {
+        Some((name, rest)) => (name, Some(rest)),
+        None => (path, None),
+    };
+    for child in element.children_named(name) {
+        match rest {
+            Some(rest) => check_path(child, rest, instead)?,
+            None if element.name != "devices" && asks_for_nothing(child) => {}
+            None => {
+                let detail = format_args!("<{name}> is not supported: {instead}");
+                return Err(child.unsupported(detail));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn asks_for_nothing(element: &Element) -> bool {
+    let is_neutral = |(attribute, value): &(String, String)| {
+        NEUTRAL.contains(&(element.name.as_str(), attribute.as_str(), value.as_str()))
+    };
+    element.elements().next().is_none()
+        && element.text().trim().is_empty()
+        && element.attributes.iter().all(is_neutral)
+}
