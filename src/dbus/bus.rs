@@ -1,0 +1,77 @@
+//! Which bus: the system's, a session's, any address, or one of our own.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::mpsc;
+
+use zbus::Connection;
+use zbus::connection::Builder;
+
+/// The bus to serve on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bus {
+    /// A bus inside this process, at a socket: for a daemon without a D-Bus around it. It has no
+    /// policy of its own; who may use it is decided by who may reach the socket.
+    Embedded(PathBuf),
+    /// The system bus.
+    System,
+    /// The session bus.
+    Session,
+    /// The bus at an address.
+    Address(String),
+}
+
+impl Bus {
+    /// The address clients use, where it is not the well-known one of a system or session bus.
+    pub fn address(&self) -> String {
+        match self {
+            Self::Embedded(path) => format!("unix:path={}", path.display()),
+            Self::System => "system".to_owned(),
+            Self::Session => "session".to_owned(),
+            Self::Address(address) => address.clone(),
+        }
+    }
+
+    /// Connects, after starting the bus if it is ours.
+    pub(super) async fn connect(&self) -> zbus::Result<Connection> {
+        let builder = match self {
+            Self::Embedded(path) => {
+                embed(path)?;
+                Builder::address(self.address().as_str())
+            }
+            Self::System => Builder::system(),
+            Self::Session => Builder::session(),
+            Self::Address(address) => Builder::address(zbus::Address::from_str(address)?),
+        };
+        builder.build().await
+    }
+}
+
+/// Starts the bus on a thread of its own and returns when it can be reached. It lives as long as
+/// this process; its socket is made anew, as nobody but the holder of the directory makes it.
+fn embed(path: &std::path::Path) -> zbus::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let address = format!("unix:path={}", path.display());
+    let (started, ready) = mpsc::channel();
+    std::thread::Builder::new().name("bus".to_owned()).spawn(move || {
+        zruntime::block_on(async move {
+            match busd::bus::Bus::for_address(Some(&address)).await {
+                Ok(mut bus) => {
+                    // The receiver waits for exactly this.
+                    let _ = started.send(Ok(()));
+                    if let Err(error) = bus.run().await {
+                        tracing::error!("the embedded bus ended: {error}");
+                    }
+                }
+                Err(error) => {
+                    let _ = started.send(Err(error.to_string()));
+                }
+            }
+        });
+    })?;
+    let failure = |text: String| zbus::Error::Failure(format!("cannot start the bus: {text}"));
+    ready.recv().map_err(|e| failure(e.to_string()))?.map_err(failure)
+}

@@ -1,0 +1,93 @@
+//! The host's facts, probed once.
+
+use std::path::Path;
+
+use super::config::{Config, Paths};
+use crate::cgroup::{Hierarchy, Layout, Version};
+use crate::error::{Error, ErrorCode, Result};
+use crate::plan;
+
+/// What acts on the host through `/proc`, and stays read-only in containers.
+const PROTECTED: [&str; 4] = ["/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus"];
+
+/// What a network namespace has for itself there.
+const NETWORK: [&str; 2] = ["/proc/sys/net/ipv4", "/proc/sys/net/ipv6"];
+
+pub(super) fn probe(config: &Config, paths: &Paths, layout: &Layout) -> Result<plan::Host> {
+    let uname = nix::sys::utsname::uname().map_err(|e| Error::system("cannot ask uname", e))?;
+    let private = [&paths.etc, &paths.run, &paths.log, &paths.lib];
+    Ok(plan::Host {
+        arch: uname.machine().to_string_lossy().into_owned(),
+        cgroups: layout.hierarchies.iter().map(|it| hierarchy(it, layout)).collect(),
+        cgroup_links: layout.links.clone(),
+        protected_proc: existing(&PROTECTED),
+        network_settings: existing(&NETWORK),
+        allow_host_root: config.allow_host_root,
+        private_directories: private.into_iter().cloned().collect(),
+    })
+}
+
+fn existing(paths: &[&str]) -> Vec<String> {
+    paths.iter().filter(|path| Path::new(path).exists()).map(|path| (*path).to_owned()).collect()
+}
+
+fn hierarchy(hierarchy: &Hierarchy, layout: &Layout) -> plan::Hierarchy {
+    let alone = layout.hierarchies.len() == 1;
+    let name = hierarchy.mount.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match &hierarchy.version {
+        Version::V2 => plan::Hierarchy {
+            directory: if alone { String::new() } else { name },
+            kind: plan::HierarchyKind::V2,
+        },
+        Version::V1(options) => {
+            let named = options.iter().any(|option| option.starts_with("name="));
+            let none = named.then(|| ("none".to_owned(), String::new()));
+            let options = options.iter().map(|option| {
+                let (key, value) = option.split_once('=').unwrap_or((option, ""));
+                (key.to_owned(), value.to_owned())
+            });
+            plan::Hierarchy {
+                directory: name,
+                kind: plan::HierarchyKind::V1(none.into_iter().chain(options).collect()),
+            }
+        }
+    }
+}
+
+/// The release of the running kernel as libvirt encodes versions: major * 1,000,000 + minor *
+/// 1,000 + patch. libvirt's driver reports it as the version of the hypervisor.
+pub(super) fn kernel_version() -> Result<u64> {
+    let uname = nix::sys::utsname::uname().map_err(|e| Error::system("cannot ask uname", e))?;
+    encode(&uname.release().to_string_lossy())
+}
+
+fn encode(release: &str) -> Result<u64> {
+    let unknown = || {
+        Error::new(ErrorCode::InternalError, format!("cannot read kernel release '{release}'"))
+    };
+    let numbers = release.split(|c: char| !c.is_ascii_digit() && c != '.').next();
+    let mut numbers = numbers.unwrap_or_default().split('.').map(str::parse::<u64>);
+    let major = numbers.next().and_then(Result::ok).ok_or_else(unknown)?;
+    let minor = numbers.next().and_then(Result::ok).ok_or_else(unknown)?;
+    let patch = numbers.next().and_then(Result::ok).unwrap_or(0);
+    Ok(major.saturating_mul(1_000_000) + minor.saturating_mul(1000) + patch)
+}
+
+/// The host's name, qualified if `/etc/hosts` or the name itself says how.
+pub(super) fn hostname() -> Result<String> {
+    let name = nix::unistd::gethostname().map_err(|e| Error::system("cannot ask gethostname", e))?;
+    Ok(name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_are_encoded_as_libvirt_does() {
+        assert_eq!(encode("6.18.5").unwrap(), 6_018_005);
+        assert_eq!(encode("6.1.0-28-amd64").unwrap(), 6_001_000);
+        assert_eq!(encode("5.10").unwrap(), 5_010_000);
+        assert!(encode("next").is_err());
+    }
+}

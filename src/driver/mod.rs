@@ -1,0 +1,188 @@
+//! The one API, in libvirt's nouns: what both front ends call.
+//!
+//! A [`Driver`] holds the domains. Each operation takes the domain's job, asks
+//! [`lifecycle::admit`] whether it may, acts, publishes a new [`Snapshot`] and tells subscribers.
+//! Nothing here waits by sleeping or polling: the kernel says when a supervisor ends, when a group
+//! is frozen, when it is empty.
+
+mod config;
+mod domain;
+mod event;
+mod host;
+mod init_request;
+pub mod lifecycle;
+mod open;
+mod operations;
+mod registry;
+mod run;
+mod store;
+mod supervisor;
+
+pub use config::{Config, Paths};
+pub use domain::{Domain, Snapshot};
+pub use event::{Event, EventKind};
+pub use operations::{ConsoleSize, Info};
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+use crate::cgroup::Layout;
+use crate::error::{Error, ErrorCode, Result};
+use crate::plan;
+
+/// Events that a subscriber may lag behind before it misses some.
+const EVENT_BACKLOG: usize = 4096;
+
+/// The containers of one daemon.
+#[derive(Debug)]
+pub struct Driver {
+    host: plan::Host,
+    layout: Layout,
+    partition: String,
+    supervisor: PathBuf,
+    store: store::Store,
+    registry: registry::Registry,
+    events: broadcast::Sender<Event>,
+    /// Held for the driver's life: one daemon per run directory.
+    _lock: nix::fcntl::Flock<std::fs::File>,
+}
+
+/// Flags of [`Driver::list`], `virConnectListAllDomainsFlags`. Flags of one group are
+/// alternatives; groups narrow down.
+pub mod list_flags {
+    /// Running or paused.
+    pub const ACTIVE: u32 = 1;
+    /// Not running.
+    pub const INACTIVE: u32 = 1 << 1;
+    /// Defined.
+    pub const PERSISTENT: u32 = 1 << 2;
+    /// Not defined.
+    pub const TRANSIENT: u32 = 1 << 3;
+    /// In state running.
+    pub const RUNNING: u32 = 1 << 4;
+    /// In state paused.
+    pub const PAUSED: u32 = 1 << 5;
+    /// In state shut off.
+    pub const SHUTOFF: u32 = 1 << 6;
+    /// In another state.
+    pub const OTHER: u32 = 1 << 7;
+    /// With a saved state, which containers never have.
+    pub const MANAGEDSAVE: u32 = 1 << 8;
+    /// Without a saved state.
+    pub const NO_MANAGEDSAVE: u32 = 1 << 9;
+    /// Started with the daemon.
+    pub const AUTOSTART: u32 = 1 << 10;
+    /// Not started with the daemon.
+    pub const NO_AUTOSTART: u32 = 1 << 11;
+    /// With snapshots, which containers never have.
+    pub const HAS_SNAPSHOT: u32 = 1 << 12;
+    /// Without snapshots.
+    pub const NO_SNAPSHOT: u32 = 1 << 13;
+    /// With checkpoints, which containers never have.
+    pub const HAS_CHECKPOINT: u32 = 1 << 14;
+    /// Without checkpoints.
+    pub const NO_CHECKPOINT: u32 = 1 << 15;
+    /// All of the above.
+    pub const ALL: u32 = (1 << 16) - 1;
+}
+
+impl Driver {
+    /// The domains that all given groups of [`list_flags`] admit, by name.
+    pub fn list(&self, flags: u32) -> Result<Vec<Arc<Domain>>> {
+        check_flags(flags, list_flags::ALL, "list domains")?;
+        let mut domains = self.registry.all();
+        domains.retain(|domain| matches_flags(&domain.snapshot(), flags));
+        Ok(domains)
+    }
+
+    /// Finds a domain by the process ID of its supervisor.
+    pub fn lookup_by_id(&self, id: u32) -> Result<Arc<Domain>> {
+        self.registry.by_id(id)
+    }
+
+    /// Finds a domain by its name.
+    pub fn lookup_by_name(&self, name: &str) -> Result<Arc<Domain>> {
+        self.registry.by_name(name)
+    }
+
+    /// Finds a domain by its identity.
+    pub fn lookup_by_uuid(&self, uuid: Uuid) -> Result<Arc<Domain>> {
+        self.registry.by_uuid(uuid)
+    }
+
+    /// All events from now on, in order.
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// The running kernel's release as a version number, which is what libvirt's driver calls the
+    /// version of its hypervisor.
+    pub fn version(&self) -> Result<u64> {
+        host::kernel_version()
+    }
+
+    /// The libvirt whose API this is: 9.0.0, encoded as libvirt encodes versions.
+    pub fn lib_version(&self) -> u64 {
+        9_000_000
+    }
+
+    /// The host's name.
+    pub fn hostname(&self) -> Result<String> {
+        host::hostname()
+    }
+
+    /// Publishes what a transition says, and forgets a domain that is no more.
+    fn settle(&self, domain: &Domain, transition: lifecycle::Transition) {
+        if transition.next.is_none() {
+            self.registry.release(domain);
+        }
+        if let Some(event) = transition.event {
+            self.tell(domain, EventKind::Lifecycle(event));
+        }
+    }
+
+    fn tell(&self, domain: &Domain, kind: EventKind) {
+        let event = Event { uuid: domain.uuid, name: domain.name.clone(), kind };
+        tracing::info!("domain '{}': {kind:?}", event.name);
+        // An error means that nobody has subscribed.
+        let _ = self.events.send(event);
+    }
+}
+
+fn matches_flags(snapshot: &Snapshot, flags: u32) -> bool {
+    use lifecycle::State;
+    use list_flags as f;
+    let persistent = snapshot.definition.is_some();
+    let groups: [&[(u32, bool)]; 7] = [
+        &[(f::ACTIVE, snapshot.is_active()), (f::INACTIVE, !snapshot.is_active())],
+        &[(f::PERSISTENT, persistent), (f::TRANSIENT, !persistent)],
+        &[
+            (f::RUNNING, snapshot.state == State::Running),
+            (f::PAUSED, snapshot.state == State::Paused),
+            (f::SHUTOFF, snapshot.state == State::Shutoff),
+            (f::OTHER, false),
+        ],
+        &[(f::MANAGEDSAVE, false), (f::NO_MANAGEDSAVE, true)],
+        &[(f::AUTOSTART, snapshot.autostart), (f::NO_AUTOSTART, !snapshot.autostart)],
+        &[(f::HAS_SNAPSHOT, false), (f::NO_SNAPSHOT, true)],
+        &[(f::HAS_CHECKPOINT, false), (f::NO_CHECKPOINT, true)],
+    ];
+    groups.iter().all(|group| {
+        let asked = group.iter().any(|(flag, _)| flags & flag != 0);
+        !asked || group.iter().any(|(flag, holds)| flags & flag != 0 && *holds)
+    })
+}
+
+/// Refuses flags that a call does not take, as libvirt does.
+fn check_flags(flags: u32, allowed: u32, call: &str) -> Result<()> {
+    match flags & !allowed {
+        0 => Ok(()),
+        unknown => Err(Error::new(
+            ErrorCode::InvalidArg,
+            format!("unsupported flags (0x{unknown:x}) to {call}"),
+        )),
+    }
+}

@@ -1,0 +1,188 @@
+//! Starting the driver: what is defined, what runs still, what starts now.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+
+use super::config::{Config, Paths};
+use super::domain::{Domain, Run};
+use super::lifecycle::State;
+use super::run::{meet, reason};
+use super::store::{Record, Store};
+use super::supervisor::{Process, Supervisor};
+use super::{Driver, EVENT_BACKLOG, host, registry};
+use crate::cgroup::{Group, Layout};
+use crate::container::protocol::Request;
+use crate::error::{Error, ErrorCode, Result};
+
+/// How long a supervisor that is ending may take for the rest of it.
+const END_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Longest path of a socket, in bytes (`unix(7)`), without the terminating NUL.
+const SOCKET_PATH_LIMIT: usize = 107;
+
+impl Driver {
+    /// Opens the driver on its directories. Whatever is there, it opens, and reports what it could
+    /// not use; it fails only when the directories themselves cannot be used, or another daemon
+    /// uses them.
+    pub async fn open(config: &Config, paths: &Paths) -> Result<Arc<Self>> {
+        check_length(paths)?;
+        let store = Store::open(paths)?;
+        let lock = lock(paths)?;
+        let root = config.cgroup_root.clone().unwrap_or_else(|| "/sys/fs/cgroup".into());
+        let layout = Layout::probe(&root).map_err(|e| {
+            Error::system(format!("cannot see the control groups at {}", root.display()), e)
+        })?;
+        let supervisor = match &config.supervisor {
+            Some(path) => path.clone(),
+            None => beside_this_program()?,
+        };
+        let driver = Arc::new(Self {
+            host: host::probe(config, paths, &layout)?,
+            layout,
+            partition: config.partition.clone().unwrap_or_else(|| paths.partition.clone()),
+            supervisor,
+            store,
+            registry: registry::Registry::default(),
+            events: broadcast::Sender::new(EVENT_BACKLOG),
+            _lock: lock,
+        });
+        driver.load()?;
+        driver.reconnect().await?;
+        driver.autostart().await?;
+        Ok(driver)
+    }
+
+    /// Removes what this daemon made only for itself and needs no more, at its end. Containers
+    /// that run go on, and keep their groups.
+    pub fn close(&self) {
+        self.layout.remove_partition(&self.partition);
+    }
+
+    fn load(&self) -> Result<()> {
+        for (document, autostart) in self.store.definitions()? {
+            match self.registry.claim(document.uuid, &document.name) {
+                Ok(domain) => domain.publish(|snapshot| {
+                    snapshot.definition = Some(Arc::new(document));
+                    snapshot.autostart = autostart;
+                }),
+                Err(error) => tracing::error!("skipping a definition: {error}"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the containers of the last daemon again.
+    async fn reconnect(self: &Arc<Self>) -> Result<()> {
+        for record in self.store.records()? {
+            let name = record.live.name.clone();
+            if let Err(error) = self.take_over(record).await {
+                tracing::error!("cannot take over domain '{name}': {error}");
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_over(self: &Arc<Self>, record: Record) -> Result<()> {
+        let Record { supervisor: pid, reason, mut live } = record;
+        let domain = self.registry.claim(live.uuid, &live.name)?;
+        let partition = live.partition.as_deref().unwrap_or(&self.partition);
+        let group = Group::new(&self.layout, partition, &live.name);
+        let socket = self.store.run_files(live.uuid).socket;
+        let Some(supervisor) = Supervisor::connect(pid, &socket)? else {
+            return self.bury(&domain, pid, group).await;
+        };
+        let run = Arc::new(Run::new(supervisor, group.clone()));
+        domain.set_run(Some(run.clone()));
+        // Nothing is published before it answers, so that its end meanwhile is ours to clear.
+        let watch = tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
+        live.id = Some(pid);
+        if let Err(error) = meet(&run, &Request::Attach, &mut live).await {
+            watch.abort();
+            domain.set_run(None);
+            tracing::warn!("domain '{}' did not survive: {error}", domain.name);
+            run.supervisor.process.kill()?;
+            return self.bury(&domain, pid, group).await;
+        }
+        let paused = run.group.is_frozen()?;
+        domain.publish(|snapshot| {
+            snapshot.live = Some(Arc::new(live));
+            snapshot.state = if paused { State::Paused } else { State::Running };
+            snapshot.reason = reason;
+        });
+        Ok(())
+    }
+
+    /// Clears up after a container that ended while no daemon was there, or never began.
+    async fn bury(&self, domain: &Domain, pid: u32, group: Group) -> Result<()> {
+        if group.has_supervisor(pid)
+            && let Ok(Some(dying)) = Process::open(pid)
+        {
+            // Its socket is gone, so it is on its last lines; they are short.
+            if tokio::time::timeout(END_PATIENCE, dying.ended()).await.is_err() {
+                dying.kill()?;
+                dying.ended().await;
+            }
+        }
+        let exited = self.store.run_files(domain.uuid).exit.exists();
+        self.clear_host(domain, &group).await?;
+        domain.publish(|snapshot| {
+            snapshot.reason = if exited { reason::SHUTOFF_SHUTDOWN } else { reason::SHUTOFF_FAILED };
+        });
+        self.registry.release(domain);
+        Ok(())
+    }
+
+    /// Starts what is to start with the daemon, once since the host booted, all at the same time.
+    async fn autostart(self: &Arc<Self>) -> Result<()> {
+        if !self.store.first_since_boot()? {
+            return Ok(());
+        }
+        for domain in self.list(super::list_flags::AUTOSTART | super::list_flags::INACTIVE)? {
+            let driver = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = driver.create(&domain, 0).await {
+                    tracing::error!("cannot autostart domain '{}': {error}", domain.name);
+                }
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A socket's path has little room, and the run directory is what fills it.
+fn check_length(paths: &Paths) -> Result<()> {
+    let longest = paths.runs().join("00000000-0000-0000-0000-000000000000.sock");
+    let length = longest.as_os_str().len();
+    if length > SOCKET_PATH_LIMIT {
+        return Err(Error::new(
+            ErrorCode::InvalidArg,
+            format!(
+                "the path of the run directory {} is {} bytes too long for the sockets in it",
+                paths.run.display(),
+                length - SOCKET_PATH_LIMIT
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn lock(paths: &Paths) -> Result<nix::fcntl::Flock<std::fs::File>> {
+    use nix::fcntl::{Flock, FlockArg};
+    let path = paths.run.join("nsvirtd.lock");
+    let failed = |e| Error::system(format!("cannot lock {}", path.display()), e);
+    let file = std::fs::File::create(&path).map_err(failed)?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+        nix::errno::Errno::EWOULDBLOCK => Error::new(
+            ErrorCode::OperationFailed,
+            format!("another nsvirtd uses {}; choose another --prefix", paths.run.display()),
+        ),
+        errno => failed(errno.into()),
+    })
+}
+
+fn beside_this_program() -> Result<std::path::PathBuf> {
+    let own = std::env::current_exe().map_err(|e| Error::system("cannot find nsvirtd itself", e))?;
+    Ok(own.with_file_name("nsvirt-lxc"))
+}

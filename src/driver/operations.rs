@@ -1,0 +1,278 @@
+//! The operations on domains, as clients know them.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use super::domain::Domain;
+use super::init_request::{self, VIA_INITCTL, VIA_SIGNAL, Wish};
+use super::lifecycle::{Operation, State};
+use super::run::reason;
+use super::store::Record;
+use super::{Driver, check_flags};
+use crate::container::protocol::{Message, Request};
+use crate::error::{Error, ErrorCode, Result};
+use crate::model::{Domain as Document, View};
+
+/// `VIR_DOMAIN_XML_*`: secrets, the inactive document, the host's CPU, portable.
+const XML_FLAGS: u32 = 1 | XML_INACTIVE | 4 | 8;
+const XML_INACTIVE: u32 = 2;
+
+/// What a domain uses and may use (`virDomainInfo`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Info {
+    /// libvirt's state number.
+    pub state: i32,
+    /// Most memory it may have, in KiB.
+    pub max_memory: u64,
+    /// Memory in use while it runs, else what it is to have, in KiB.
+    pub memory: u64,
+    /// Virtual processors.
+    pub vcpus: u32,
+    /// Processor time used, in ns.
+    pub cpu_time: u64,
+}
+
+/// Size of a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsoleSize {
+    /// Lines of text.
+    pub rows: u16,
+    /// Characters per line.
+    pub columns: u16,
+}
+
+impl Driver {
+    /// Gives a domain a definition, or replaces the one it has.
+    pub async fn define(&self, text: &str) -> Result<Arc<Domain>> {
+        let document = self.parse(text)?;
+        let domain = self.registry.claim(document.uuid, &document.name)?;
+        let defined = self.define_claimed(&domain, document).await;
+        defined.inspect_err(|_| self.registry.release(&domain))?;
+        Ok(domain)
+    }
+
+    async fn define_claimed(&self, domain: &Domain, document: Document) -> Result<()> {
+        let _turn = domain.turn().await?;
+        let transition = domain.admit(Operation::Define)?;
+        let store = self.store.clone();
+        // Syncing takes its time; other domains do not wait for it.
+        let document = tokio::task::spawn_blocking(move || store.save(&document).map(|()| document))
+            .await
+            .map_err(|e| Error::new(ErrorCode::InternalError, e))??;
+        domain.publish(|snapshot| snapshot.definition = Some(Arc::new(document)));
+        self.settle(domain, transition);
+        Ok(())
+    }
+
+    fn parse(&self, text: &str) -> Result<Document> {
+        let mut document = Document::parse(text)?;
+        let emulator = self.supervisor.to_string_lossy();
+        document.fill_host_defaults(&self.host.arch, &emulator);
+        Ok(document)
+    }
+
+    /// Takes a domain's definition away; one that runs goes on without.
+    pub async fn undefine(&self, domain: &Domain, flags: u32) -> Result<()> {
+        check_flags(flags, 0, "undefine")?;
+        let (_turn, transition) = domain.job(Operation::Undefine).await?;
+        self.store.delete(&domain.name)?;
+        domain.publish(|snapshot| {
+            snapshot.definition = None;
+            snapshot.autostart = false;
+        });
+        self.settle(domain, transition);
+        Ok(())
+    }
+
+    /// Starts a defined domain.
+    pub async fn create(self: &Arc<Self>, domain: &Arc<Domain>, flags: u32) -> Result<()> {
+        check_flags(flags, 0, "create")?;
+        let (_turn, transition) = domain.job(Operation::Create).await?;
+        let definition = domain.snapshot().definition.clone();
+        let definition = definition.ok_or_else(|| domain.not_found())?;
+        self.start(domain, &definition).await?;
+        self.settle(domain, transition);
+        Ok(())
+    }
+
+    /// Starts a domain from a document that is not kept: when it stops, it is no more, unless it
+    /// was defined before.
+    pub async fn create_xml(self: &Arc<Self>, text: &str, flags: u32) -> Result<Arc<Domain>> {
+        check_flags(flags, 0, "create")?;
+        let document = self.parse(text)?;
+        let domain = self.registry.claim(document.uuid, &document.name)?;
+        let created = self.create_claimed(&domain, &document).await;
+        created.inspect_err(|_| self.registry.release(&domain))?;
+        Ok(domain)
+    }
+
+    async fn create_claimed(
+        self: &Arc<Self>,
+        domain: &Arc<Domain>,
+        document: &Document,
+    ) -> Result<()> {
+        let _turn = domain.turn().await?;
+        let transition = domain.admit(Operation::Create)?;
+        self.start(domain, document).await?;
+        self.settle(domain, transition);
+        Ok(())
+    }
+
+    /// Ends a domain at once.
+    pub async fn destroy(&self, domain: &Domain, flags: u32) -> Result<()> {
+        check_flags(flags, 0, "destroy")?;
+        let (_turn, _) = domain.job(Operation::Destroy).await?;
+        let run = domain.run()?;
+        self.end(domain, &run).await?;
+        self.finish(domain, &run, Operation::Destroy).await;
+        Ok(())
+    }
+
+    /// Asks init to end; that it did is an event.
+    pub async fn shutdown(&self, domain: &Domain, flags: u32) -> Result<()> {
+        self.ask_init(domain, Operation::Shutdown, Wish::PowerOff, flags).await
+    }
+
+    /// Asks init to start anew; that it did is an event.
+    pub async fn reboot(&self, domain: &Domain, flags: u32) -> Result<()> {
+        self.ask_init(domain, Operation::Reboot, Wish::Reboot, flags).await
+    }
+
+    async fn ask_init(
+        &self,
+        domain: &Domain,
+        operation: Operation,
+        wish: Wish,
+        flags: u32,
+    ) -> Result<()> {
+        check_flags(flags, VIA_INITCTL | VIA_SIGNAL, "ask init")?;
+        let (_turn, _) = domain.job(operation).await?;
+        match domain.run()?.init() {
+            Some(init) => init_request::ask(&init, wish, flags),
+            None => Err(Error::new(ErrorCode::OperationInvalid, "Init process ID is not yet known")),
+        }
+    }
+
+    /// Freezes all processes of a domain.
+    pub async fn suspend(&self, domain: &Domain) -> Result<()> {
+        let (_turn, transition) = domain.job(Operation::Suspend).await?;
+        if domain.snapshot().state == State::Paused {
+            return Ok(());
+        }
+        let run = domain.run()?;
+        if let Err(error) = run.group.freeze().await {
+            run.group.thaw().await?;
+            return Err(error);
+        }
+        self.turn_to(domain, State::Paused, reason::PAUSED_USER)?;
+        self.settle(domain, transition);
+        Ok(())
+    }
+
+    /// Lets a frozen domain go on.
+    pub async fn resume(&self, domain: &Domain) -> Result<()> {
+        let (_turn, transition) = domain.job(Operation::Resume).await?;
+        domain.run()?.group.thaw().await?;
+        self.turn_to(domain, State::Running, reason::RUNNING_UNPAUSED)?;
+        self.settle(domain, transition);
+        Ok(())
+    }
+
+    fn turn_to(&self, domain: &Domain, state: State, reason: i32) -> Result<()> {
+        domain.publish(|snapshot| {
+            snapshot.state = state;
+            snapshot.reason = reason;
+        });
+        match &domain.snapshot().live {
+            Some(live) => {
+                let supervisor = live.id.unwrap_or_default();
+                self.store.record(&Record { supervisor, reason, live: (**live).clone() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Decides whether a domain starts with the daemon.
+    pub async fn set_autostart(&self, domain: &Domain, autostart: bool) -> Result<()> {
+        let (_turn, _) = domain.job(Operation::SetAutostart).await?;
+        self.store.set_autostart(&domain.name, autostart)?;
+        domain.publish(|snapshot| snapshot.autostart = autostart);
+        Ok(())
+    }
+
+    /// A domain's document: the one it runs from, or (flag 2) the one it will start from next.
+    pub fn xml_desc(&self, domain: &Domain, flags: u32) -> Result<String> {
+        check_flags(flags, XML_FLAGS, "dump XML")?;
+        let snapshot = domain.snapshot();
+        let inactive = flags & XML_INACTIVE != 0;
+        let document = match &snapshot.definition {
+            Some(definition) if inactive => Some(definition),
+            _ => snapshot.current(),
+        };
+        let view = if inactive { View::Inactive } else { View::Live };
+        Ok(document.ok_or_else(|| domain.not_found())?.format(view))
+    }
+
+    /// What a domain uses and may use.
+    pub fn info(&self, domain: &Domain) -> Result<Info> {
+        let snapshot = domain.snapshot();
+        let document = snapshot.current().ok_or_else(|| domain.not_found())?;
+        let usage = domain.run().ok().map(|run| run.group.usage()).transpose()?;
+        Ok(Info {
+            state: snapshot.state_numbers().0,
+            max_memory: document.memory,
+            memory: usage.map_or(document.current_memory, |usage| usage.memory / 1024),
+            vcpus: document.vcpu,
+            cpu_time: usage.map_or(0, |usage| usage.cpu),
+        })
+    }
+
+    /// Opens a console: the first, or the one with that alias (`console0`). What is read is what
+    /// the container prints, what is written is typed.
+    pub async fn open_console(&self, domain: &Domain, device: &str) -> Result<OwnedFd> {
+        let request = Request::OpenConsole { console: console(domain, device)? };
+        self.request(domain, &request).await?.ok_or_else(|| {
+            Error::new(ErrorCode::InternalError, "the supervisor sent no descriptor")
+        })
+    }
+
+    /// Tells the container the size of the terminal its console is shown on.
+    pub async fn resize_console(
+        &self,
+        domain: &Domain,
+        device: &str,
+        size: ConsoleSize,
+    ) -> Result<()> {
+        let ConsoleSize { rows, columns } = size;
+        let console = console(domain, device)?;
+        let request = Request::ResizeConsole { console, rows, columns };
+        self.request(domain, &request).await.map(drop)
+    }
+
+    async fn request(&self, domain: &Domain, request: &Request) -> Result<Option<OwnedFd>> {
+        let run = domain.run()?;
+        let (answer, mut fds) = run.supervisor.request(request).await?;
+        match answer {
+            Message::Done => Ok(fds.pop()),
+            Message::Refused(failure) => Err(Error::new(ErrorCode::OperationFailed, failure)),
+            other => Err(Error::new(
+                ErrorCode::InternalError,
+                format!("supervisor {} answered {other:?}", run.supervisor.pid),
+            )),
+        }
+    }
+}
+
+/// The number of the console that a client names.
+fn console(domain: &Domain, device: &str) -> Result<usize> {
+    domain.admit(Operation::UseLive)?;
+    let snapshot = domain.snapshot();
+    let consoles = snapshot.live.as_ref().map_or(&[][..], |live| &live.devices.consoles);
+    let found = match device {
+        "" => (!consoles.is_empty()).then_some(0),
+        alias => consoles.iter().position(|it| it.alias.as_deref() == Some(alias)),
+    };
+    found.ok_or_else(|| {
+        Error::new(ErrorCode::InternalError, format!("cannot find console device '{device}'"))
+    })
+}

@@ -1,0 +1,221 @@
+//! Starting a container, watching it, and clearing up after it.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Driver;
+use super::domain::{Domain, Run};
+use super::event::EventKind;
+use super::lifecycle::{Operation, State};
+use super::store::Record;
+use super::supervisor::{Notice, Supervisor};
+use crate::cgroup::Group;
+use crate::container::protocol::{Message, Request};
+use crate::error::{Error, ErrorCode, Result};
+use crate::model::Domain as Document;
+use crate::plan::{self, Placement};
+use crate::sys::pidfd;
+
+/// How long a killed container may take to be gone, before its supervisor is killed too.
+const DEATH_PATIENCE: Duration = Duration::from_secs(10);
+
+/// libvirt's reasons of the states (`virDomainRunningReason` and so on).
+pub(super) mod reason {
+    pub(in crate::driver) const RUNNING_BOOTED: i32 = 1;
+    pub(in crate::driver) const RUNNING_UNPAUSED: i32 = 5;
+    pub(in crate::driver) const PAUSED_USER: i32 = 1;
+    pub(in crate::driver) const SHUTOFF_SHUTDOWN: i32 = 1;
+    pub(in crate::driver) const SHUTOFF_DESTROYED: i32 = 2;
+    pub(in crate::driver) const SHUTOFF_FAILED: i32 = 6;
+}
+
+impl Driver {
+    /// Starts a domain from a document; its job is held, and starting was admitted. After a
+    /// failure everything is as before.
+    pub(super) async fn start(
+        self: &Arc<Self>,
+        domain: &Arc<Domain>,
+        document: &Document,
+    ) -> Result<()> {
+        let mut live = document.clone();
+        let partition = live.partition.get_or_insert_with(|| self.partition.clone());
+        let group = Group::new(&self.layout, partition, &domain.name);
+        let plan = plan::build(&live, &self.host, placement(&group), self.store.run_files(domain.uuid))?;
+        let log = self.store.log(&domain.name)?;
+        self.store.forget_run(domain.uuid)?;
+        group.create()?;
+        let spawned = group
+            .limit_memory(plan.limits.memory)
+            .and_then(|()| Supervisor::spawn(&self.supervisor, &plan, log));
+        let run = match spawned {
+            Ok(supervisor) => Arc::new(Run::new(supervisor, group)),
+            Err(error) => return Err(also(error, group.remove())),
+        };
+        live.id = Some(run.supervisor.pid);
+        domain.set_run(Some(run.clone()));
+        tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
+        match self.launch(&run, &mut live).await {
+            Ok(()) => {
+                domain.publish(|snapshot| {
+                    snapshot.live = Some(Arc::new(live));
+                    snapshot.state = State::Running;
+                    snapshot.reason = reason::RUNNING_BOOTED;
+                });
+                Ok(())
+            }
+            Err(error) => {
+                domain.set_run(None);
+                let cleared = self.clear(domain, &run).await;
+                domain.publish(|snapshot| snapshot.reason = reason::SHUTOFF_FAILED);
+                Err(also(error, cleared))
+            }
+        }
+    }
+
+    /// Puts the run on record, lets the supervisor go, and waits until init is executed.
+    async fn launch(&self, run: &Run, live: &mut Document) -> Result<()> {
+        self.store.record(&Record {
+            supervisor: run.supervisor.pid,
+            reason: reason::RUNNING_BOOTED,
+            live: live.clone(),
+        })?;
+        meet(run, &Request::Go, live).await
+    }
+
+    /// Follows one run to its end, whoever ends it.
+    pub(super) async fn watch(self: Arc<Self>, domain: Arc<Domain>, run: Arc<Run>) {
+        while let Some(notice) = run.supervisor.next().await {
+            match notice {
+                Notice::Rebooted { init, pidfd } => {
+                    run.set_init(init, pidfd);
+                    self.tell(&domain, EventKind::Reboot);
+                }
+                Notice::Exited(exit) => tracing::info!("domain '{}': {exit:?}", domain.name),
+            }
+        }
+        run.supervisor.process.ended().await;
+        // Without a time limit: whoever has the turn now may be the one who ended it.
+        let turn = loop {
+            match domain.turn().await {
+                Ok(turn) => break turn,
+                Err(error) => tracing::warn!("{error}"),
+            }
+        };
+        if domain.run().is_ok_and(|current| Arc::ptr_eq(&current, &run)) {
+            let exited = self.store.run_files(domain.uuid).exit.exists();
+            let operation = if exited { Operation::End } else { Operation::Crash };
+            self.finish(&domain, &run, operation).await;
+        }
+        drop(turn);
+    }
+
+    /// Ends a container from outside, at once; the domain's job is held.
+    pub(super) async fn end(&self, domain: &Domain, run: &Run) -> Result<()> {
+        if let Some(init) = run.init() {
+            pidfd::kill(init.pidfd.as_fd())
+                .map_err(|e| Error::system(format!("cannot kill domain '{}'", domain.name), e))?;
+        }
+        run.group.kill()?;
+        if tokio::time::timeout(DEATH_PATIENCE, run.supervisor.process.ended()).await.is_err() {
+            tracing::warn!("domain '{}' did not end, killing its supervisor", domain.name);
+            run.supervisor.process.kill()?;
+            run.supervisor.process.ended().await;
+        }
+        Ok(())
+    }
+
+    /// Publishes the end of a run after everything of it is gone; the domain's job is held.
+    pub(super) async fn finish(&self, domain: &Domain, run: &Run, operation: Operation) {
+        if let Err(error) = self.clear(domain, run).await {
+            tracing::error!("after the end of domain '{}': {error}", domain.name);
+        }
+        domain.set_run(None);
+        let transition = match domain.admit(operation) {
+            Ok(transition) => transition,
+            Err(error) => return tracing::error!("domain '{}' ended twice: {error}", domain.name),
+        };
+        domain.publish(|snapshot| {
+            snapshot.live = None;
+            snapshot.state = State::Shutoff;
+            snapshot.reason = match operation {
+                Operation::Destroy => reason::SHUTOFF_DESTROYED,
+                Operation::End => reason::SHUTOFF_SHUTDOWN,
+                _ => reason::SHUTOFF_FAILED,
+            };
+        });
+        self.settle(domain, transition);
+    }
+
+    /// Removes what a run leaves: processes, groups, files. The supervisor ends if it has not.
+    async fn clear(&self, domain: &Domain, run: &Run) -> Result<()> {
+        run.supervisor.process.kill()?;
+        run.supervisor.process.ended().await;
+        run.supervisor.process.reap();
+        self.clear_host(domain, &run.group).await
+    }
+
+    /// Removes groups and files of a run whose supervisor is gone.
+    pub(super) async fn clear_host(&self, domain: &Domain, group: &Group) -> Result<()> {
+        let removed = match group.remove() {
+            Ok(()) => Ok(()),
+            // Something is in there still: what a dead supervisor left, or what entered later.
+            Err(_) => {
+                group.kill()?;
+                let empty = tokio::time::timeout(DEATH_PATIENCE, group.wait_empty()).await;
+                empty.unwrap_or_else(|_| Err(refused(domain))).and_then(|()| group.remove())
+            }
+        };
+        self.store.forget_run(domain.uuid)?;
+        removed
+    }
+}
+
+/// Asks a supervisor for its container, and fills in what is only known while it runs.
+pub(super) async fn meet(run: &Run, request: &Request, live: &mut Document) -> Result<()> {
+    let (answer, mut fds) = run.supervisor.request(request).await?;
+    match (answer, fds.pop()) {
+        (Message::Running { init, consoles }, Some(pidfd)) => {
+            run.set_init(init.try_into().unwrap_or_default(), pidfd);
+            for (number, (console, path)) in
+                live.devices.consoles.iter_mut().zip(consoles).enumerate()
+            {
+                console.alias = Some(format!("console{number}"));
+                console.tty = Some(path);
+            }
+            Ok(())
+        }
+        (Message::Failed(failure), _) => Err(Error::new(
+            ErrorCode::InternalError,
+            format!("guest failed to start: {failure}"),
+        )),
+        (answer, _) => Err(Error::new(
+            ErrorCode::InternalError,
+            format!("supervisor {} answered {answer:?}", run.supervisor.pid),
+        )),
+    }
+}
+
+fn placement(group: &Group) -> Placement {
+    Placement {
+        supervisor_tasks: group.supervisor_tasks(),
+        supervisor_v2: group.supervisor_v2().into_iter().collect(),
+        init_tasks: group.init_tasks(),
+        init_v2: group.init_v2().into_iter().collect(),
+    }
+}
+
+fn refused(domain: &Domain) -> Error {
+    Error::new(
+        ErrorCode::InternalError,
+        format!("some processes of domain '{}' refused to die", domain.name),
+    )
+}
+
+/// An error, and what went wrong while undoing.
+fn also(error: Error, undone: Result<()>) -> Error {
+    match undone {
+        Ok(()) => error,
+        Err(left) => Error { message: format!("{}; then {left}", error.message), ..error },
+    }
+}

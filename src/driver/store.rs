@@ -1,0 +1,254 @@
+//! Definitions and records on disk: XML files and a few small ones, replaced as a whole.
+//!
+//! A definition is synced before it takes its name, so that after a power cut there is the old or
+//! the new one. A record says what runs; it needs no sync, since nothing of it runs after a power
+//! cut. Names are checked by the model: none leads out of a directory.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use super::config::Paths;
+use crate::error::{Error, ErrorCode, Result};
+use crate::model::{Domain, View};
+use crate::plan::RunFiles;
+use crate::xml;
+
+/// The daemon's files.
+#[derive(Debug, Clone)]
+pub(super) struct Store {
+    paths: Paths,
+}
+
+/// What is known of a running container while no daemon is there to know it.
+#[derive(Debug)]
+pub(super) struct Record {
+    /// Process ID of its supervisor.
+    pub(super) supervisor: u32,
+    /// libvirt's reason for its state.
+    pub(super) reason: i32,
+    /// The document it was started from.
+    pub(super) live: Domain,
+}
+
+impl Store {
+    /// Makes the directories. What is inside is for root alone, or whoever runs the daemon.
+    pub(super) fn open(paths: &Paths) -> Result<Self> {
+        use std::os::unix::fs::DirBuilderExt;
+        let private =
+            [paths.definitions(), paths.autostart(), paths.runs(), paths.logs(), paths.lib.clone()];
+        for directory in private.iter().chain([&paths.run]) {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(directory)
+                .map_err(|e| failed("create directory", directory, e))?;
+        }
+        Ok(Self { paths: paths.clone() })
+    }
+
+    /// Reads every definition, with whether it is to start with the daemon. A file that cannot be
+    /// used is reported, skipped and kept.
+    pub(super) fn definitions(&self) -> Result<Vec<(Domain, bool)>> {
+        let mut definitions = Vec::new();
+        for file in files(&self.paths.definitions(), "xml")? {
+            match read_definition(&file) {
+                Ok(domain) => {
+                    let autostart = self.autostart_link(&domain.name).is_symlink();
+                    definitions.push((domain, autostart));
+                }
+                Err(error) => tracing::error!("skipping {}: {error}", file.display()),
+            }
+        }
+        Ok(definitions)
+    }
+
+    fn definition(&self, name: &str) -> PathBuf {
+        self.paths.definitions().join(format!("{name}.xml"))
+    }
+
+    fn autostart_link(&self, name: &str) -> PathBuf {
+        self.paths.autostart().join(format!("{name}.xml"))
+    }
+
+    /// Writes a definition to stay.
+    pub(super) fn save(&self, domain: &Domain) -> Result<()> {
+        let file = self.definition(&domain.name);
+        let notice = "<!--\nThis file is kept by nsvirtd. Change it with the define command of a \
+                      client;\nwhat is edited here counts from the next start of nsvirtd.\n-->\n\n";
+        let text = format!("{notice}{}", domain.format(View::Inactive));
+        replace(&file, text.as_bytes(), true).map_err(|e| failed("write", &file, e))
+    }
+
+    /// Removes a definition and its link.
+    pub(super) fn delete(&self, name: &str) -> Result<()> {
+        self.set_autostart(name, false)?;
+        let file = self.definition(name);
+        remove(&file).map_err(|e| failed("remove", &file, e))?;
+        let directory = self.paths.definitions();
+        sync_directory(&directory).map_err(|e| failed("sync", &directory, e))
+    }
+
+    /// Makes or removes the link that starts a domain with the daemon.
+    pub(super) fn set_autostart(&self, name: &str, autostart: bool) -> Result<()> {
+        let link = self.autostart_link(name);
+        remove(&link).map_err(|e| failed("remove", &link, e))?;
+        if autostart {
+            std::os::unix::fs::symlink(self.definition(name), &link)
+                .map_err(|e| failed("create", &link, e))?;
+        }
+        Ok(())
+    }
+
+    /// Says whether autostart has been done since the host booted, and that it is done now.
+    pub(super) fn first_since_boot(&self) -> Result<bool> {
+        let marker = self.paths.run.join("autostarted");
+        match File::create_new(&marker) {
+            Ok(_) => Ok(true),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(e) => Err(failed("create", &marker, e)),
+        }
+    }
+
+    /// Files of one run of a domain.
+    pub(super) fn run_files(&self, uuid: Uuid) -> RunFiles {
+        let file = |extension| self.paths.runs().join(format!("{uuid}.{extension}"));
+        RunFiles { socket: file("sock"), exit: file("exit") }
+    }
+
+    fn record_file(&self, uuid: Uuid) -> PathBuf {
+        self.paths.runs().join(format!("{uuid}.xml"))
+    }
+
+    /// The domain's log, for what its supervisor prints.
+    pub(super) fn log(&self, name: &str) -> Result<File> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let path = self.paths.logs().join(format!("{name}.log"));
+        let mut options = File::options();
+        options.append(true).create(true).mode(0o600);
+        options.open(&path).map_err(|e| failed("open log", &path, e))
+    }
+
+    /// Writes what runs.
+    pub(super) fn record(&self, record: &Record) -> Result<()> {
+        let Record { supervisor, reason, live } = record;
+        let file = self.record_file(live.uuid);
+        let text = format!(
+            "<domstatus pid='{supervisor}' reason='{reason}'>\n{}</domstatus>\n",
+            live.format(View::Live)
+        );
+        replace(&file, text.as_bytes(), false).map_err(|e| failed("write", &file, e))
+    }
+
+    /// Reads what ran when the last daemon ended. A record that cannot be read is reported and
+    /// kept: the container it meant may run still.
+    pub(super) fn records(&self) -> Result<Vec<Record>> {
+        let mut records = Vec::new();
+        for file in files(&self.paths.runs(), "xml")? {
+            match read_record(&file) {
+                Ok(record) => records.push(record),
+                Err(error) => tracing::error!("skipping record {}: {error}", file.display()),
+            }
+        }
+        Ok(records)
+    }
+
+    /// Removes all files of a run that is over.
+    pub(super) fn forget_run(&self, uuid: Uuid) -> Result<()> {
+        let RunFiles { socket, exit } = self.run_files(uuid);
+        for file in [socket, exit, self.record_file(uuid)] {
+            remove(&file).map_err(|e| failed("remove", &file, e))?;
+        }
+        Ok(())
+    }
+}
+
+fn read_definition(file: &Path) -> Result<Domain> {
+    let domain = Domain::parse(&read(file)?)?;
+    if file.file_stem().is_none_or(|stem| stem.as_encoded_bytes() != domain.name.as_bytes()) {
+        return Err(Error::new(
+            ErrorCode::XmlError,
+            format!("the file's name does not match the domain's, '{}'", domain.name),
+        ));
+    }
+    Ok(domain)
+}
+
+fn read_record(file: &Path) -> Result<Record> {
+    let root = xml::parse(&read(file)?)?;
+    let number = |name| -> Result<i64> {
+        let text = root.required_attr(name)?;
+        text.parse().map_err(|_| Error::xml(root.line, format!("{name}='{text}' is no number")))
+    };
+    let domain = root.child("domain").ok_or_else(|| Error::xml(root.line, "no <domain>"))?;
+    let supervisor = number("pid")?;
+    Ok(Record {
+        supervisor: supervisor.try_into().map_err(|_| Error::xml(root.line, "bad pid"))?,
+        reason: number("reason")?.try_into().unwrap_or_default(),
+        live: Domain::parse_element(domain)?,
+    })
+}
+
+/// Reads a file, but not one that is larger than any document may be.
+fn read(file: &Path) -> Result<String> {
+    let bytes = fs::read(file).map_err(|e| failed("read", file, e))?;
+    String::from_utf8(bytes)
+        .map_err(|_| Error::new(ErrorCode::XmlError, format!("{} is not UTF-8", file.display())))
+}
+
+/// Files of a directory with an extension, by name. Leftovers of an interrupted [`replace`] have
+/// another extension.
+fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+    let list = || -> io::Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|it| it == extension) && !path.is_dir() {
+                files.push(path);
+            }
+        }
+        files.sort();
+        Ok(files)
+    };
+    list().map_err(|e| failed("list", directory, e))
+}
+
+/// Replaces a file by way of a temporary one, so that a reader sees the old or the new text.
+fn replace(file: &Path, text: &[u8], durable: bool) -> io::Result<()> {
+    let mut temporary = file.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = PathBuf::from(temporary);
+    let write = || -> io::Result<()> {
+        let mut new = File::create(&temporary)?;
+        new.write_all(text)?;
+        if durable {
+            new.sync_all()?;
+        }
+        fs::rename(&temporary, file)
+    };
+    write().inspect_err(|_| {
+        // The old file is untouched; what is left of the new one is of no use to anybody.
+        let _ = fs::remove_file(&temporary);
+    })?;
+    match file.parent() {
+        Some(directory) if durable => sync_directory(directory),
+        _ => Ok(()),
+    }
+}
+
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+fn failed(attempt: &str, path: &Path, cause: io::Error) -> Error {
+    Error::system(format!("cannot {attempt} {}", path.display()), cause)
+}

@@ -1,0 +1,210 @@
+//! The daemon's end of one supervisor: its process and its socket.
+
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, UnixAddr, connect, socket, socketpair,
+};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{Mutex, mpsc};
+
+use crate::container::protocol::{self, Exit, Message, Request};
+use crate::error::{Error, ErrorCode, Result};
+use crate::plan::Plan;
+use crate::sys::{fd, pidfd};
+
+/// How long a supervisor may take to answer. It answers at once unless the host is in trouble.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A supervisor that runs, as far as is known.
+#[derive(Debug)]
+pub(super) struct Supervisor {
+    /// Process ID on the host: the domain's ID.
+    pub(super) pid: u32,
+    /// Its process.
+    pub(super) process: Process,
+    socket: AsyncFd<OwnedFd>,
+    /// Answers, in the order of the requests, and `None` when no more come. The lock is held from
+    /// a request to its answer.
+    answers: Mutex<mpsc::UnboundedReceiver<Option<Answer>>>,
+    inbox: mpsc::UnboundedSender<Option<Answer>>,
+}
+
+type Answer = (Message, Vec<OwnedFd>);
+
+/// What a supervisor says on its own.
+#[derive(Debug)]
+pub(super) enum Notice {
+    /// The container restarted itself.
+    Rebooted {
+        /// Process ID of the new init.
+        init: u32,
+        /// The new init.
+        pidfd: OwnedFd,
+    },
+    /// Init ended.
+    Exited(Exit),
+}
+
+impl Supervisor {
+    /// Executes a supervisor with a plan. It waits for [`Request::Go`].
+    pub(super) fn spawn(program: &Path, plan: &Plan, log: File) -> Result<Self> {
+        let spawn = || -> io::Result<Self> {
+            let (ours, theirs) = socketpair(
+                AddressFamily::Unix,
+                SockType::SeqPacket,
+                None,
+                SockFlag::SOCK_CLOEXEC,
+            )?;
+            fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+            let child = Command::new(program)
+                .arg(&plan.name)
+                .env_clear()
+                .stdin(Stdio::from(in_memory(plan)?))
+                .stdout(Stdio::from(theirs))
+                .stderr(Stdio::from(log))
+                .spawn()?;
+            Self::new(child.id(), ours)
+        };
+        spawn().map_err(|e| {
+            Error::system(format!("cannot start the supervisor {}", program.display()), e)
+        })
+    }
+
+    /// Connects to a supervisor that a former daemon started; `None` when there is none.
+    pub(super) fn connect(pid: u32, path: &Path) -> Result<Option<Self>> {
+        use nix::errno::Errno;
+        let attempt = || -> io::Result<Option<Self>> {
+            let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+            let socket = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
+            match connect(socket.as_raw_fd(), &UnixAddr::new(path)?) {
+                Ok(()) => Self::new(pid, socket).map(Some),
+                Err(Errno::ENOENT | Errno::ECONNREFUSED) => Ok(None),
+                Err(error) => Err(error.into()),
+            }
+        };
+        attempt().map_err(|e| Error::system(format!("cannot connect to {}", path.display()), e))
+    }
+
+    fn new(pid: u32, socket: OwnedFd) -> io::Result<Self> {
+        let process =
+            Process::open(pid)?.ok_or_else(|| io::Error::from_raw_os_error(nix::libc::ESRCH))?;
+        let (inbox, answers) = mpsc::unbounded_channel();
+        Ok(Self {
+            pid,
+            process,
+            socket: fd::watch(socket, Interest::READABLE)?,
+            answers: Mutex::new(answers),
+            inbox,
+        })
+    }
+
+    /// Sends a request and waits for its answer, while somebody calls [`Self::next`].
+    pub(super) async fn request(&self, request: &Request) -> Result<Answer> {
+        let mut answers = self.answers.lock().await;
+        protocol::send(self.socket.get_ref().as_fd(), request, &[])
+            .map_err(|e| Error::system(format!("cannot reach supervisor {}", self.pid), e))?;
+        match tokio::time::timeout(PATIENCE, answers.recv()).await {
+            Ok(Some(Some(answer))) => Ok(answer),
+            Ok(_) => Err(Error::new(
+                ErrorCode::InternalError,
+                format!("supervisor {} ended unexpectedly", self.pid),
+            )),
+            Err(_) => Err(Error::new(
+                ErrorCode::OperationTimeout,
+                format!("supervisor {} did not answer within {PATIENCE:?}", self.pid),
+            )),
+        }
+    }
+
+    /// Waits for the next thing the supervisor says on its own, passing answers to those who
+    /// wait for them. `None` when it says no more; those who wait are told.
+    pub(super) async fn next(&self) -> Option<Notice> {
+        let notice = self.listen().await;
+        if notice.is_none() {
+            // Nobody can be gone: this end of the channel is a part of self, as the other one.
+            let _ = self.inbox.send(None);
+        }
+        notice
+    }
+
+    async fn listen(&self) -> Option<Notice> {
+        loop {
+            let mut ready = self.socket.readable().await.ok()?;
+            let received =
+                ready.try_io(|socket| protocol::receive::<Message>(socket.get_ref().as_fd()));
+            let (message, mut fds) = match received {
+                Err(_would_block) => continue,
+                Ok(Ok(Some(received))) => received,
+                Ok(Ok(None)) => return None,
+                Ok(Err(error)) => {
+                    tracing::error!("cannot hear supervisor {}: {error}", self.pid);
+                    return None;
+                }
+            };
+            match message {
+                Message::Exited(exit) => return Some(Notice::Exited(exit)),
+                Message::Rebooted { init } => {
+                    let init = u32::try_from(init).ok()?;
+                    return Some(Notice::Rebooted { init, pidfd: fds.pop()? });
+                }
+                answer => self.inbox.send(Some((answer, fds))).ok()?,
+            }
+        }
+    }
+}
+
+/// The process of a supervisor.
+#[derive(Debug)]
+pub(super) struct Process {
+    pid: u32,
+    pidfd: AsyncFd<OwnedFd>,
+}
+
+impl Process {
+    /// The process of that ID, or none if it has ended. Whether it is the one that is meant is for
+    /// the caller to know.
+    pub(super) fn open(pid: u32) -> io::Result<Option<Self>> {
+        match pidfd::open(pid.try_into().map_err(io::Error::other)?) {
+            Ok(fd) => Ok(Some(Self { pid, pidfd: fd::watch(fd, Interest::READABLE)? })),
+            Err(error) if error.raw_os_error() == Some(nix::libc::ESRCH) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Waits for its end.
+    pub(super) async fn ended(&self) {
+        // It fails only when the runtime is shutting down, and then nobody waits any more.
+        let _ = self.pidfd.readable().await;
+    }
+
+    /// Reaps it if it is our child; one that an earlier daemon started is not.
+    pub(super) fn reap(&self) {
+        match pidfd::wait(self.pidfd.get_ref().as_fd()) {
+            Ok(exit) => tracing::debug!("supervisor {} ended: {exit:?}", self.pid),
+            Err(error) => tracing::debug!("supervisor {} is not ours to reap: {error}", self.pid),
+        }
+    }
+
+    /// Kills it; its container dies with it.
+    pub(super) fn kill(&self) -> Result<()> {
+        pidfd::kill(self.pidfd.get_ref().as_fd())
+            .map_err(|e| Error::system(format!("cannot kill supervisor {}", self.pid), e))
+    }
+}
+
+/// The plan as a file without a name, positioned at its start.
+fn in_memory(plan: &Plan) -> io::Result<OwnedFd> {
+    let mut file = File::from(memfd_create(c"nsvirt-plan", MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(&serde_json::to_vec(plan).map_err(io::Error::other)?)?;
+    file.rewind()?;
+    Ok(file.into())
+}
