@@ -118,3 +118,81 @@ fn used_prefixes<'a>(element: &'a Element, prefixes: &mut Vec<&'a str>) {
         used_prefixes(child, prefixes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{document, parse};
+    use super::super::{Domain, View};
+    use super::*;
+
+    fn kept(domain: &Domain) -> String {
+        let text = domain.format(View::Inactive);
+        let start = text.find("  <metadata").unwrap();
+        let end = text.find("  <memory").unwrap();
+        text[start..end].to_owned()
+    }
+
+    #[test]
+    fn declarations_of_the_domain_come_along() {
+        let text = document(
+            "<metadata k='v'>\n<a:x b='1' c:d='\"'><e:y xmlns:e='urn:e'/></a:x>\n</metadata>",
+        )
+        .replacen(
+            "'lxc'",
+            "'lxc' xmlns:z='urn:z' xmlns:a='urn:a' xmlns:c='urn:c'",
+            1,
+        );
+        let domain = Domain::parse(&text).unwrap();
+        let expected = "  <metadata xmlns:a=\"urn:a\" xmlns:c=\"urn:c\" k=\"v\">\n    \
+                        <a:x b=\"1\" c:d=\"&quot;\">\n      <e:y xmlns:e=\"urn:e\"/>\n    \
+                        </a:x>\n  </metadata>\n";
+        assert_eq!(kept(&domain), expected);
+        assert_eq!(Domain::parse(&domain.format(View::Inactive)), Ok(domain));
+    }
+
+    #[test]
+    fn one_element_per_name_space_is_kept() {
+        let domain = parse(
+            "<metadata>text<a/><!-- c --><b:b/><c xmlns='u'/><d:d xmlns:d='u'/>\
+             <e:e xmlns:e='v'/></metadata>",
+        );
+        let names: Vec<_> = domain
+            .metadata
+            .iter()
+            .flat_map(Element::elements)
+            .map(|e| &e.name)
+            .collect();
+        assert_eq!(names, ["c", "e:e"]);
+        assert_eq!(kept(&parse("<metadata/>")), "  <metadata/>\n");
+    }
+
+    #[test]
+    fn only_layout_is_dropped() {
+        let cases = [
+            ("<a:b>  </a:b>", "<a:b>  </a:b>"),
+            (
+                "<a:b> <a:c/> text <a:d/>  </a:b>",
+                "<a:b><a:c/> text <a:d/>  </a:b>",
+            ),
+            (
+                "<a:b>x<a:c> <a:d> </a:d> </a:c> </a:b>",
+                "<a:b>x<a:c><a:d> </a:d></a:c> </a:b>",
+            ),
+            (
+                "<a:b xml:space='preserve'> <a:c><a:d/></a:c> </a:b>",
+                "<a:b xml:space=\"preserve\"> <a:c><a:d/></a:c> </a:b>",
+            ),
+            (
+                "<a:b xml:space='preserve'><a:c/></a:b>",
+                "<a:b xml:space=\"preserve\"><a:c/></a:b>",
+            ),
+            ("<a:b> <!--z--> </a:b>", "<a:b>\n      <!--z-->\n    </a:b>"),
+        ];
+        for (text, expected) in cases {
+            let domain = parse(&format!("<metadata xmlns:a='u'>{text}</metadata>"));
+            let expected = format!("  <metadata xmlns:a=\"u\">\n    {expected}\n  </metadata>\n");
+            assert_eq!(kept(&domain), expected);
+            assert_eq!(Domain::parse(&domain.format(View::Inactive)), Ok(domain));
+        }
+    }
+}
