@@ -4,29 +4,24 @@
 //! one and further ones of the same are dropped. White space between elements is dropped as
 //! well: the writer indents them, and they must not drift at every round trip.
 
+use std::collections::HashSet;
+
 use crate::xml::{Element, Node};
 
 /// The element as it is kept, with the declarations of `<domain>` that it uses.
 pub(super) fn parse(root: &Element) -> Option<Element> {
     let metadata = root.child("metadata")?;
-    let mut kept = Element {
-        children: Vec::new(),
-        ..metadata.clone()
-    };
-    let mut seen = Vec::new();
+    let mut kept = shallow(metadata);
+    let mut seen = HashSet::new();
     for child in metadata.elements() {
-        let Some(uri) = namespace(&child.name, &[child, metadata, root]) else {
-            continue;
-        };
-        if seen.contains(&uri) {
-            continue;
+        let uri = namespace(&child.name, &[child, metadata, root]);
+        if uri.is_some_and(|uri| seen.insert(uri)) {
+            kept.children
+                .push(Node::Element(tidy(child, preserves(metadata, false))));
         }
-        seen.push(uri);
-        kept.children
-            .push(Node::Element(tidy(child, preserves(metadata, false))));
     }
     let mut prefixes = Vec::new();
-    used_prefixes(&kept, &mut prefixes);
+    used_prefixes(&kept, &mut prefixes, &mut HashSet::new());
     let declarations: Vec<_> = prefixes
         .iter()
         .map(|prefix| format!("xmlns:{prefix}"))
@@ -103,19 +98,24 @@ fn declarations_first(element: &mut Element) {
         .sort_by_key(|(name, _)| name != "xmlns" && !name.starts_with("xmlns:"));
 }
 
-/// The prefixes in names of elements and attributes, in the order of their first use.
-fn used_prefixes<'a>(element: &'a Element, prefixes: &mut Vec<&'a str>) {
+/// The prefixes in names of elements and attributes, in the order of their first use. `seen`
+/// keeps this linear: a document may have a great many.
+fn used_prefixes<'a>(
+    element: &'a Element,
+    prefixes: &mut Vec<&'a str>,
+    seen: &mut HashSet<&'a str>,
+) {
     let attributes = element.attributes.iter().map(|(name, _)| name);
     for name in std::iter::once(&element.name).chain(attributes) {
         if let Some((prefix, _)) = name.split_once(':')
             && prefix != "xmlns"
-            && !prefixes.contains(&prefix)
+            && seen.insert(prefix)
         {
             prefixes.push(prefix);
         }
     }
     for child in element.elements() {
-        used_prefixes(child, prefixes);
+        used_prefixes(child, prefixes, seen);
     }
 }
 
