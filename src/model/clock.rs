@@ -50,3 +50,40 @@ impl Clock {
         w.empty("clock", &[("offset", &self.offset)]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{assert_faults, parse, printed};
+
+    #[test]
+    fn utc_unless_told() {
+        for text in [
+            "",
+            "<clock/>",
+            "<clock offset=''/>",
+            "<clock offset='utc'><timer/></clock>",
+        ] {
+            assert_eq!(parse(text).clock.offset, "utc", "{text}");
+        }
+        assert_eq!(
+            printed("<clock offset='localtime'/>"),
+            ["  <clock offset='localtime'/>"]
+        );
+    }
+
+    #[test]
+    fn faults() {
+        assert_faults(&[
+            (
+                "<clock offset='foo'/>",
+                "unsupported configuration: line 2: unknown clock offset 'foo': \
+                 expected one of utc, localtime, variable, timezone, absolute",
+            ),
+            (
+                "<clock offset='localtime'>\n<timer name='rtc'/></clock>",
+                "unsupported configuration: line 3: <timer> is not supported in \
+                 <clock offset='localtime'>: no clock devices are made",
+            ),
+        ]);
+    }
+}

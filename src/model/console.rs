@@ -53,6 +53,9 @@ impl Console {
                     "unknown target type '{kind}' specified for character device"
                 )));
             }
+            if kind == "serial" && console.target_port > 0 {
+                return Err(target.unsupported("Only the first console can be a serial port"));
+            }
             kind.clone_into(&mut console.target_type);
         }
         Ok(console)
@@ -74,5 +77,64 @@ impl Console {
             w.empty("alias", &[("name", &alias)]);
         }
         w.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{assert_faults, parse, printed};
+    use super::*;
+
+    #[test]
+    fn ports_are_positions_and_live_parts_are_not_read() {
+        let text = "<devices><console type='pty' tty='/dev/pts/5'><source path='/dev/pts/5'/>\
+                    <target type='serial' port='7'/><alias name='console0'/></console>\
+                    <console/></devices>";
+        let consoles = parse(text).devices.consoles;
+        let serial = Console {
+            target_type: "serial".to_owned(),
+            ..Console::new(0)
+        };
+        assert_eq!(consoles, [serial, Console::new(1)]);
+        assert_eq!(printed(text)[1], "      <target type='serial' port='0'/>");
+    }
+
+    #[test]
+    fn live_parts_are_written_for_the_live_view_only() {
+        let mut domain = parse("<devices><console/></devices>");
+        domain.id = Some(42);
+        domain.devices.consoles[0].tty = Some("/dev/pts/5".to_owned());
+        domain.devices.consoles[0].alias = Some("console0".to_owned());
+        let live = domain.format(View::Live);
+        assert!(live.starts_with("<domain type='lxc' id='42'>\n"));
+        assert!(live.contains(
+            "    <console type='pty' tty='/dev/pts/5'>\n      <source path='/dev/pts/5'/>\n      \
+             <target type='lxc' port='0'/>\n      <alias name='console0'/>\n    </console>\n"
+        ));
+        let inactive = domain.format(View::Inactive);
+        assert!(!inactive.contains("42") && !inactive.contains("/dev/pts"));
+        assert!(!inactive.contains("alias"));
+    }
+
+    #[test]
+    fn faults() {
+        let pty = "unsupported configuration: line 2: Only PTY console types are supported";
+        assert_faults(&[
+            ("<devices><console type='file'/></devices>", pty),
+            ("<devices><console type=''/></devices>", pty),
+            (
+                "<devices><console/>\n<console><target type='serial'/></console></devices>",
+                "unsupported configuration: line 3: Only the first console can be a serial port",
+            ),
+            (
+                "<devices><console>\n<target port='x'/></console></devices>",
+                "XML error: line 3: Invalid port number: x",
+            ),
+            (
+                "<devices><console>\n<target type='foo'/></console></devices>",
+                "unsupported configuration: line 3: unknown target type 'foo' specified for \
+                 character device",
+            ),
+        ]);
     }
 }

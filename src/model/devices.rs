@@ -48,3 +48,27 @@ impl Devices {
         w.close();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{parse, printed};
+
+    #[test]
+    fn several_count_as_one_and_unknown_devices_are_dropped() {
+        let text = "<devices><console type='pty'/><foo/><emulator>/a</emulator></devices>\
+                    <devices><emulator>/b</emulator><console/></devices>";
+        let devices = parse(text).devices;
+        assert_eq!(devices.emulator.as_deref(), Some("/a"));
+        assert_eq!(devices.consoles.len(), 2);
+        assert_eq!(printed(text)[0], "    <emulator>/a</emulator>");
+    }
+
+    #[test]
+    fn none_are_added() {
+        assert_eq!(parse("").devices, super::Devices::default());
+        assert_eq!(
+            parse("<devices><emulator/></devices>").devices.emulator,
+            None
+        );
+    }
+}

@@ -31,3 +31,23 @@ impl Features {
         w.close();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{parse, printed};
+
+    #[test]
+    fn presence_turns_it_on() {
+        assert!(!parse("").features.privnet);
+        assert!(
+            parse("<features><privnet state='off'/></features>")
+                .features
+                .privnet
+        );
+        assert!(printed("<features><acpi/></features>").is_empty());
+        assert_eq!(
+            printed("<features><privnet/></features>"),
+            ["  <features>", "    <privnet/>", "  </features>"]
+        );
+    }
+}

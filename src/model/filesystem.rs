@@ -195,3 +195,107 @@ impl Filesystem {
         w.close();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{assert_faults, fault, parse, printed};
+    use super::*;
+
+    fn devices(filesystem: &str) -> String {
+        format!("<devices>\n{filesystem}</devices>")
+    }
+
+    #[test]
+    fn mounts_and_memory_come_back() {
+        let text = devices(
+            "<filesystem><target dir='/a/'/><source dir='/x'/><readonly/></filesystem>\
+             <filesystem type='ram' accessmode='mapped'><source usage='2' units='M'/>\
+             <target dir='/t'/></filesystem>",
+        );
+        let expected = [
+            "    <filesystem type='mount' accessmode='passthrough'>",
+            "      <source dir='/x'/>",
+            "      <target dir='/a/'/>",
+            "      <readonly/>",
+            "    </filesystem>",
+            "    <filesystem type='ram' accessmode='mapped'>",
+            "      <source usage='2048' units='KiB'/>",
+            "      <target dir='/t'/>",
+            "    </filesystem>",
+        ];
+        assert_eq!(printed(&text), expected);
+        let filesystems = parse(&text).devices.filesystems;
+        assert_eq!(filesystems[1].source, FilesystemSource::Ram { usage: 2048 });
+    }
+
+    #[test]
+    fn faults() {
+        let source = "missing source information for device";
+        let needs = "line 3: <filesystem> needs a child element";
+        let attribute = "XML error: line 3: Invalid value for attribute";
+        let cases = [
+            (
+                "<filesystem><target dir='/a'/></filesystem>",
+                format!("{source} /a: {needs} <source dir='...'>"),
+            ),
+            (
+                "<filesystem><source dir=''/></filesystem>",
+                format!("{source}: {needs} <source dir='...'>"),
+            ),
+            (
+                "<filesystem><source dir='/a'/><target dir=''/></filesystem>",
+                format!("missing target information for device /a: {needs} <target dir='...'>"),
+            ),
+            (
+                "<filesystem type='ram'><source usage='1'/></filesystem>",
+                format!("missing target information for device: {needs} <target dir='...'>"),
+            ),
+            (
+                "<filesystem type='ram'><source/><target dir='/a'/></filesystem>",
+                "XML error: line 3: missing 'usage' attribute for RAM filesystem".to_owned(),
+            ),
+            (
+                "<filesystem type='ram'>\n<source usage='x'/><target dir='/a'/></filesystem>",
+                "XML error: line 4: cannot parse usage 'x' for RAM filesystem".to_owned(),
+            ),
+            (
+                "<filesystem type='foo'/>",
+                format!("{attribute} 'type' in element 'filesystem': 'foo'."),
+            ),
+            (
+                "<filesystem accessmode='x'><source dir='/a'/><target dir='/a'/></filesystem>",
+                format!("{attribute} 'accessmode' in element 'filesystem': 'x'."),
+            ),
+            (
+                "<filesystem type='bind'/>",
+                "unsupported configuration: line 3: <filesystem type='bind'> is not supported, \
+                 only 'mount' and 'ram' are"
+                    .to_owned(),
+            ),
+        ];
+        for (text, expected) in &cases {
+            assert_faults(&[(&devices(text), expected)]);
+        }
+        let code = |text: &str| fault(&devices(text)).code;
+        assert_eq!(code(cases[0].0), ErrorCode::NoSource);
+        assert_eq!(code(cases[2].0), ErrorCode::NoTarget);
+    }
+
+    #[test]
+    fn targets_stay_inside() {
+        for target in ["a", "../a", "/..", "/a/../b", "/a/.."] {
+            let text =
+                format!("<filesystem><source dir='/a'/><target dir='{target}'/></filesystem>");
+            let expected = format!(
+                "XML error: line 3: the target '{target}' of <filesystem> must be an absolute \
+                 path without '..'"
+            );
+            assert_faults(&[(&devices(&text), &expected)]);
+        }
+        let text = "<filesystem><source dir='/a'/><target dir='/..a/b..'/></filesystem>";
+        assert_eq!(
+            parse(&devices(text)).devices.filesystems[0].target,
+            "/..a/b.."
+        );
+    }
+}

@@ -78,3 +78,106 @@ pub(super) fn parse_title(root: &Element) -> Result<Option<String>> {
     }
     Ok(title)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Domain;
+    use super::super::samples::{assert_faults, document, parse};
+    use super::*;
+
+    #[test]
+    fn names_are_one_path_component() {
+        for good in [
+            "web",
+            "a b",
+            "é",
+            ".hidden",
+            "-x",
+            &"x".repeat(MAX_NAME_BYTES),
+        ] {
+            assert_eq!(check_name(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "a\nb",
+            "a\tb",
+            "\u{7f}",
+            &"x".repeat(201),
+        ] {
+            assert!(check_name(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(check_name("").unwrap_err().code, ErrorCode::NoName);
+    }
+
+    #[test]
+    fn faults() {
+        let long = format!("<name>{}</name>", "x".repeat(201));
+        assert_faults(&[
+            (
+                "<name/>",
+                "missing name information: line 2: the name is empty",
+            ),
+            ("<name>..</name>", "XML error: line 2: name cannot be '..'"),
+            (
+                "<name>a/b</name>",
+                "XML error: line 2: name a/b cannot contain '/'",
+            ),
+            (
+                "<name>a&#10;b</name>",
+                "XML error: line 2: invalid char in name: a\\nb",
+            ),
+            (
+                &long,
+                "XML error: line 2: the name has 201 bytes, more than the limit of 200",
+            ),
+            (
+                "<uuid>1234</uuid>",
+                "XML error: line 2: malformed uuid element '1234': expected 32 hex digits",
+            ),
+            (
+                "<title>a\nb</title>",
+                "XML error: line 2: Domain title can't contain newlines",
+            ),
+        ]);
+        let error = parse_name(&crate::xml::parse("\n<domain/>").unwrap()).unwrap_err();
+        let expected = "missing name information: line 2: <domain> needs a child element <name>";
+        assert_eq!(
+            (error.code, error.message.as_str()),
+            (ErrorCode::NoName, expected)
+        );
+    }
+
+    #[test]
+    fn uuids_are_read_with_and_without_dashes() {
+        let expected = "ecb1af0d-cc30-4c2f-acde-a28c94ffa67d";
+        for text in [
+            expected,
+            "ECB1AF0Dcc304c2facdea28c94ffa67d",
+            " ec-b1af0dcc304c2facdea28c94ffa67d\n",
+        ] {
+            assert_eq!(
+                parse(&format!("<uuid>{text}</uuid>")).uuid.to_string(),
+                expected
+            );
+        }
+        assert_ne!(parse("").uuid, parse("<uuid/>").uuid);
+        for bad in [
+            "{ecb1af0dcc304c2facdea28c94ffa67d}",
+            "urn:uuid:ecb1af0d",
+            "+1",
+        ] {
+            assert!(Domain::parse(&document(&format!("<uuid>{bad}</uuid>"))).is_err());
+        }
+    }
+
+    #[test]
+    fn titles_and_descriptions_are_kept_as_they_are() {
+        let domain = parse("<title> a </title><description>b\n c</description>");
+        assert_eq!(domain.title.as_deref(), Some(" a "));
+        assert_eq!(domain.description.as_deref(), Some("b\n c"));
+        assert_eq!(parse("<title/><description></description>").title, None);
+    }
+}

@@ -92,3 +92,44 @@ impl LifecycleAction {
         Ok(action)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{assert_faults, parse, printed};
+    use super::*;
+
+    #[test]
+    fn defaults_are_libvirts() {
+        for text in ["", "<on_poweroff/><on_reboot/><on_crash/>"] {
+            let domain = parse(text);
+            assert_eq!(domain.on_poweroff, LifecycleAction::Destroy);
+            assert_eq!(domain.on_reboot, LifecycleAction::Restart);
+            assert_eq!(domain.on_crash, LifecycleAction::Destroy);
+        }
+    }
+
+    #[test]
+    fn every_word_comes_back() {
+        for action in LifecycleAction::ALL {
+            let text = format!("<on_crash>{}</on_crash>", action.as_str());
+            assert_eq!(parse(&text).on_crash, action);
+        }
+        let text = "<on_reboot>rename-restart</on_reboot>";
+        assert_eq!(printed(text), [format!("  {text}")]);
+    }
+
+    #[test]
+    fn faults() {
+        assert_faults(&[
+            (
+                "<on_reboot> destroy</on_reboot>",
+                "unsupported configuration: line 2: unknown on_reboot action:  destroy",
+            ),
+            (
+                "<on_poweroff>coredump-destroy</on_poweroff>",
+                "unsupported configuration: line 2: Lifecycle event 'poweroff' doesn't support \
+                 'coredump-destroy' action",
+            ),
+        ]);
+    }
+}

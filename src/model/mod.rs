@@ -19,6 +19,8 @@ mod memory;
 mod metadata;
 mod os;
 mod resource;
+#[cfg(test)]
+mod samples;
 mod unsupported;
 mod vcpu;
 

@@ -104,3 +104,81 @@ fn parse_env(element: &Element) -> Result<(String, String)> {
     }
     Ok((name.to_owned(), value))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{assert_faults, parse, printed};
+
+    fn os(inside: &str) -> String {
+        format!("<os>\n<type>exe</type>\n<init>/bin/sh</init>\n{inside}</os>")
+    }
+
+    #[test]
+    fn all_of_it_is_read_and_written() {
+        let text = "<os><type arch='i686' machine='x'>exe</type><init>bin/init</init>\
+                    <initarg>-c</initarg><initarg> a&lt;b\n</initarg>\
+                    <initenv name='A'>1</initenv><initenv name='A'>&amp;</initenv>\
+                    <initdir>/d</initdir></os>";
+        let os = parse(text).os;
+        assert_eq!(os.arch.as_deref(), Some("i686"));
+        assert_eq!(os.initarg, ["-c", " a<b\n"]);
+        assert_eq!(
+            os.initenv,
+            [("A", "1"), ("A", "&")].map(|(a, b)| (a.to_owned(), b.to_owned()))
+        );
+        assert_eq!(
+            printed(text).join("\n"),
+            "    <type arch='i686'>exe</type>\n    <init>bin/init</init>\n    \
+             <initarg>-c</initarg>\n    <initarg> a&lt;b\n</initarg>\n    \
+             <initenv name='A'>1</initenv>\n    <initenv name='A'>&amp;</initenv>\n    \
+             <initdir>/d</initdir>"
+        );
+        assert_eq!(parse(&os_without_arch()).os.arch, None);
+    }
+
+    fn os_without_arch() -> String {
+        os("").replace("<type>", "<type arch=''>")
+    }
+
+    #[test]
+    fn faults() {
+        let no_type = "XML error: line 2: an os <type> must be specified, as in <type>exe</type>";
+        assert_faults(&[
+            ("<os/>", no_type),
+            ("<os><type/></os>", no_type),
+            (
+                "<os>\n<type>hvm</type></os>",
+                "unsupported configuration: line 3: unknown OS type 'hvm': only 'exe' is supported",
+            ),
+            (
+                "<os><type>exe</type></os>",
+                "XML error: line 2: init binary must be specified",
+            ),
+            (
+                "<os><type>exe</type><init/></os>",
+                "XML error: line 2: init binary must be specified",
+            ),
+            (
+                &os("\n<initarg/>"),
+                "XML error: line 6: No data supplied for <initarg> element",
+            ),
+            (
+                &os("<initenv>x</initenv>"),
+                "XML error: line 5: No name supplied for <initenv> element",
+            ),
+            (
+                &os("<initenv name='A'/>"),
+                "XML error: line 5: No value supplied for <initenv name='A'> element",
+            ),
+            (
+                &os("<initenv name='A=B'>x</initenv>"),
+                "XML error: line 5: the name of <initenv name='A=B'> contains '='",
+            ),
+            (
+                &os("<initenv name='A'>&#0;</initenv>"),
+                "XML error: line 5: <initenv>: after '&' only lt; gt; amp; apos; quot; or a \
+                 character reference may follow",
+            ),
+        ]);
+    }
+}

@@ -30,3 +30,36 @@ pub(super) fn format(w: &mut Writer, partition: Option<&str>) {
         w.close();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{assert_faults, parse, printed};
+
+    #[test]
+    fn partitions_are_kept() {
+        assert_eq!(
+            printed("<resource><partition>/a/b</partition></resource>"),
+            [
+                "  <resource>",
+                "    <partition>/a/b</partition>",
+                "  </resource>"
+            ]
+        );
+        assert_eq!(parse("<resource/>").partition, None);
+    }
+
+    #[test]
+    fn faults() {
+        assert_faults(&[
+            (
+                "<resource><partition/></resource>",
+                "XML error: line 2: <partition> needs a path, as in /machine",
+            ),
+            (
+                "<resource><partition>/a/../b</partition></resource>",
+                "XML error: line 2: the partition '/a/../b' must not contain '..' or control \
+                 characters",
+            ),
+        ]);
+    }
+}

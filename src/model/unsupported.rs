@@ -105,3 +105,85 @@ fn asks_for_nothing(element: &Element) -> bool {
         && element.text().trim().is_empty()
         && element.attributes.iter().all(is_neutral)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{assert_faults, document, fault, parse};
+    use crate::error::ErrorCode;
+    use crate::model::Domain;
+
+    #[test]
+    fn what_would_be_missing_is_refused() {
+        let cases = [
+            "<idmap><uid start='0' target='1' count='1'/></idmap>",
+            "<cputune><shares>1</shares></cputune>",
+            "<memtune><hard_limit>1</hard_limit></memtune>",
+            "<blkiotune><weight>1</weight></blkiotune>",
+            "<numatune><memory mode='strict' nodeset='0'/></numatune>",
+            "<seclabel type='dynamic' model='selinux'/>",
+            "<vcpu cpuset='0'>1</vcpu>",
+            "<os><inituser>a</inituser></os>",
+            "<os><initgroup>a</initgroup></os>",
+            "<os><cmdline>a</cmdline></os>",
+            "<features><capabilities policy='deny'/></features>",
+            "<features><capabilities><mknod/></capabilities></features>",
+            "<devices><interface/></devices>",
+            "<devices><disk/></devices>",
+            "<devices><hostdev mode='capabilities'/></devices>",
+            "<devices><filesystem><driver type='loop'/></filesystem></devices>",
+            "<devices><filesystem><idmap><uid/></idmap></filesystem></devices>",
+            "<l:namespace xmlns:l='http://libvirt.org/schemas/domain/lxc/1.0'><l:sharenet/>\
+             </l:namespace>",
+        ];
+        for text in cases {
+            let error = fault(text);
+            assert_eq!(error.code, ErrorCode::ConfigUnsupported, "{text}");
+            assert!(error.message.contains("line 2: <"), "{}", error.message);
+            assert!(
+                error.message.contains("> is not supported: "),
+                "{}",
+                error.message
+            );
+        }
+    }
+
+    #[test]
+    fn the_text_says_what_there_is() {
+        assert_faults(&[
+            (
+                "<devices>\n<interface type='bridge'/></devices>",
+                "unsupported configuration: line 3: <interface> is not supported: \
+                 there are only the host's network and <privnet/>",
+            ),
+            (
+                "<vcpu cpuset='0-1'>2</vcpu>",
+                "unsupported configuration: line 2: <vcpu cpuset='...'> is not supported: \
+                 containers run on all processors",
+            ),
+        ]);
+        let declared = document("<lxc:namespace>\n<lxc:shareipc/></lxc:namespace>").replacen(
+            "'lxc'>",
+            "'lxc' xmlns:lxc='http://libvirt.org/schemas/domain/lxc/1.0'>",
+            1,
+        );
+        assert_eq!(
+            Domain::parse(&declared).unwrap_err().message,
+            "unsupported configuration: line 2: <lxc:namespace> is not supported: \
+             the container has its own network (<privnet/>) or the host's"
+        );
+    }
+
+    #[test]
+    fn what_asks_for_nothing_and_what_libvirt_drops_is_dropped() {
+        for text in [
+            "<seclabel type='none' model='none'/>",
+            "<features><capabilities policy='default'/></features>",
+            "<cputune/><memtune>\n</memtune><idmap/>",
+            "<foo><bar/></foo><x:y/>",
+            "<l:namespace xmlns:l='http://libvirt.org/schemas/domain/lxc/1.0'/>",
+            "<devices><video/><memballoon model='none'/></devices>",
+        ] {
+            parse(text);
+        }
+    }
+}

@@ -116,7 +116,8 @@ fn verbatim(out: &mut String, element: &Element, indent: Option<usize>) {
     let has_text = element
         .children
         .iter()
-        .any(|node| matches!(node, Node::Text(_)));
+        .any(|node| matches!(node, Node::Text(_)))
+        || element.attr("xml:space") == Some("preserve");
     let inner = indent.filter(|_| !has_text).map(|depth| depth + 1);
     for node in &element.children {
         line(out, inner);
