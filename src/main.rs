@@ -37,7 +37,9 @@ struct Options {
 fn main() -> ExitCode {
     let options = Options::parse();
     log_to_stderr(options.verbose);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let result = match runtime {
         Ok(runtime) => runtime.block_on(run(options)),
         Err(error) => Err(format!("cannot start the runtime: {error}")),
@@ -74,11 +76,15 @@ async fn run(options: Options) -> Result<(), String> {
         ),
         None => Paths::system(),
     };
-    let config = options.config.unwrap_or_else(|| paths.etc.join("nsvirtd.toml"));
+    let config = options
+        .config
+        .unwrap_or_else(|| paths.etc.join("nsvirtd.toml"));
     let config = Config::read(&config).map_err(|e| e.to_string())?;
     let bus = choose_bus(options.bus.as_deref(), &paths);
     let mut terminate = signals()?;
-    let driver = Driver::open(&config, &paths).await.map_err(|e| e.to_string())?;
+    let driver = Driver::open(&config, &paths)
+        .await
+        .map_err(|e| e.to_string())?;
     let service = Service::start(driver.clone(), &bus)
         .await
         .map_err(|e| format!("cannot serve on the bus at {}: {e}", bus.address()))?;
@@ -120,8 +126,7 @@ fn stop(driver: &Arc<Driver>, bus: &Bus) -> Result<(), String> {
     }
     driver.close();
     if let Bus::Embedded(path) = bus {
-        std::fs::remove_file(path)
-            .map_err(|e| format!("cannot remove {}: {e}", path.display()))?;
+        std::fs::remove_file(path).map_err(|e| format!("cannot remove {}: {e}", path.display()))?;
     }
     Ok(())
 }

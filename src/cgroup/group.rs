@@ -46,16 +46,25 @@ impl Group {
 
     fn directory(&self, hierarchy: &Hierarchy, below: &str) -> PathBuf {
         let group = hierarchy.mount.join(&self.partition).join(&self.name);
-        if below.is_empty() { group } else { group.join(below) }
+        if below.is_empty() {
+            group
+        } else {
+            group.join(below)
+        }
     }
 
     fn v1(&self) -> impl Iterator<Item = &Hierarchy> {
-        self.layout.hierarchies.iter().filter(|h| h.version != Version::V2)
+        self.layout
+            .hierarchies
+            .iter()
+            .filter(|h| h.version != Version::V2)
     }
 
     /// A directory of the version 2 group, on a host that has version 2.
     fn v2(&self, below: &str) -> Option<PathBuf> {
-        self.layout.v2().map(|hierarchy| self.directory(hierarchy, below))
+        self.layout
+            .v2()
+            .map(|hierarchy| self.directory(hierarchy, below))
     }
 
     fn v1_with(&self, controller: &str, below: &str) -> Option<PathBuf> {
@@ -65,10 +74,17 @@ impl Group {
 
     /// Creates the groups, or none of them. What an earlier run left there, empty, is removed.
     pub fn create(&self) -> Result<()> {
-        let created = self.layout.hierarchies.iter().try_for_each(|h| self.create_in(h));
+        let created = self
+            .layout
+            .hierarchies
+            .iter()
+            .try_for_each(|h| self.create_in(h));
         created.map_err(|error| match self.remove() {
             Ok(()) => error,
-            Err(left) => Error { message: format!("{}; {}", error.message, left.message), ..error },
+            Err(left) => Error {
+                message: format!("{}; {}", error.message, left.message),
+                ..error
+            },
         })
     }
 
@@ -83,7 +99,9 @@ impl Group {
             .filter(|path| !path.as_os_str().is_empty())
             .map(|path| hierarchy.mount.join(path))
             .collect();
-        let own = DIRECTORIES.iter().map(|below| self.directory(hierarchy, below));
+        let own = DIRECTORIES
+            .iter()
+            .map(|below| self.directory(hierarchy, below));
         for directory in ancestors.into_iter().rev().chain(own) {
             create(hierarchy, &directory)
                 .map_err(|e| failed("create control group", &directory, e))?;
@@ -97,18 +115,27 @@ impl Group {
             (Some(directory), _) => (directory, false),
             (None, Some(directory)) => (directory, true),
             (None, None) => {
-                return Err(error("the host has no memory controller to limit the container with"));
+                return Err(error(
+                    "the host has no memory controller to limit the container with",
+                ));
             }
         };
         let limit = i64::try_from(bytes).unwrap_or(i64::MAX);
-        MemController::new(directory.clone(), version2).set_limit(limit).map_err(|cause| {
-            error(format!("cannot limit memory to {bytes} bytes in {}: {cause}", directory.display()))
-        })
+        MemController::new(directory.clone(), version2)
+            .set_limit(limit)
+            .map_err(|cause| {
+                error(format!(
+                    "cannot limit memory to {bytes} bytes in {}: {cause}",
+                    directory.display()
+                ))
+            })
     }
 
     /// Version 1 files that take the supervisor's process ID.
     pub fn supervisor_tasks(&self) -> Vec<PathBuf> {
-        self.v1().map(|h| self.directory(h, SUPERVISOR).join("tasks")).collect()
+        self.v1()
+            .map(|h| self.directory(h, SUPERVISOR).join("tasks"))
+            .collect()
     }
 
     /// Version 2 directory of the supervisor.
@@ -118,7 +145,9 @@ impl Group {
 
     /// Version 1 files that take init's process ID.
     pub fn init_tasks(&self) -> Vec<PathBuf> {
-        self.v1().map(|h| self.directory(h, INIT).join("tasks")).collect()
+        self.v1()
+            .map(|h| self.directory(h, INIT).join("tasks"))
+            .collect()
     }
 
     /// Version 2 directory that init is born in.
@@ -183,7 +212,9 @@ impl Group {
     /// Whether the container is suspended, as the kernel says.
     pub fn is_frozen(&self) -> Result<bool> {
         if let Some(payload) = self.v2(PAYLOAD) {
-            return Ok(read(&payload.join("cgroup.events"))?.lines().any(|it| it == "frozen 1"));
+            return Ok(read(&payload.join("cgroup.events"))?
+                .lines()
+                .any(|it| it == "frozen 1"));
         }
         match self.v1_with("freezer", PAYLOAD) {
             Some(freezer) => Ok(read(&freezer.join("freezer.state"))?.trim() == "FROZEN"),
@@ -201,7 +232,9 @@ impl Group {
 
     /// Waits for a line of the payload's `cgroup.events`; the kernel signals each change.
     async fn wait_for(&self, line: &str) -> Result<()> {
-        let Some(payload) = self.v2(PAYLOAD) else { return Ok(()) };
+        let Some(payload) = self.v2(PAYLOAD) else {
+            return Ok(());
+        };
         let path = payload.join("cgroup.events");
         let watch = |e: io::Error| failed("watch", &path, e);
         let file = File::open(&path).map_err(watch)?;
@@ -209,7 +242,11 @@ impl Group {
         let changed = fd::watch(changed, Interest::PRIORITY).map_err(watch)?;
         // Reading through the watched descriptor is what arms its next event.
         while !reread(&file).map_err(watch)?.lines().any(|it| it == line) {
-            changed.ready(Interest::PRIORITY).await.map_err(watch)?.clear_ready();
+            changed
+                .ready(Interest::PRIORITY)
+                .await
+                .map_err(watch)?
+                .clear_ready();
         }
         Ok(())
     }
@@ -235,7 +272,9 @@ impl Group {
             (Some(group), _) => number(&read(&group.join("cpuacct.usage"))?),
             (None, Some(group)) => {
                 let text = read(&group.join("cpu.stat"))?;
-                let usage = text.lines().find_map(|line| line.strip_prefix("usage_usec "));
+                let usage = text
+                    .lines()
+                    .find_map(|line| line.strip_prefix("usage_usec "));
                 usage.map_or(0, number).saturating_mul(1000)
             }
             (None, None) => 0,
@@ -268,13 +307,18 @@ fn create(hierarchy: &Hierarchy, directory: &Path) -> io::Result<()> {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         result => result?,
     }
-    let Some(parent) = directory.parent() else { return Ok(()) };
+    let Some(parent) = directory.parent() else {
+        return Ok(());
+    };
     match hierarchy.version {
         Version::V2 => enable_controllers(parent),
         // A new cpuset is empty and takes no process.
         Version::V1(_) if hierarchy.controls("cpuset") => {
             for file in ["cpuset.cpus", "cpuset.mems"] {
-                fs::write(directory.join(file), fs::read_to_string(parent.join(file))?.trim())?;
+                fs::write(
+                    directory.join(file),
+                    fs::read_to_string(parent.join(file))?.trim(),
+                )?;
             }
             Ok(())
         }
@@ -330,9 +374,15 @@ fn kill_listed(group: &Path) -> io::Result<()> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         result => result?,
     };
-    for pid in listed.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 0) {
+    for pid in listed
+        .lines()
+        .filter_map(|line| line.parse().ok())
+        .filter(|pid| *pid > 0)
+    {
         // The number may be stale by now, the pidfd is not: what is killed is in the group still.
-        let Ok(pidfd) = crate::sys::pidfd::open(pid) else { continue };
+        let Ok(pidfd) = crate::sys::pidfd::open(pid) else {
+            continue;
+        };
         let again = fs::read_to_string(group.join("cgroup.procs"))?;
         if again.lines().any(|line| line.parse() == Ok(pid)) {
             crate::sys::pidfd::kill(pidfd.as_fd())?;

@@ -9,7 +9,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{chdir, execve, setsid, sethostname};
+use nix::unistd::{chdir, execve, sethostname, setsid};
 
 use super::placement;
 use super::protocol::{self, Attempt, Failure};
@@ -70,9 +70,10 @@ fn take_console() -> Result<(), Failure> {
 /// libvirt's words for the most common mistake, before it becomes a bare errno of exec.
 fn check_init(plan: &Plan) -> Result<(), Failure> {
     let path = &plan.init.path;
-    std::fs::metadata(path)
-        .map(drop)
-        .attempt(&format!("find init path '{path}' relative to container root"), "")
+    std::fs::metadata(path).map(drop).attempt(
+        &format!("find init path '{path}' relative to container root"),
+        "",
+    )
 }
 
 /// Init starts with every signal unblocked and at its default, whatever this program does.

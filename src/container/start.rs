@@ -48,7 +48,11 @@ pub(super) fn start(plan: &Plan) -> Result<Init, Failure> {
         Side::Parent { pid, pidfd } => {
             drop(reporter);
             match protocol::receive::<Failure>(report.as_fd()) {
-                Ok(None) => Ok(Init { pid, pidfd, terminals }),
+                Ok(None) => Ok(Init {
+                    pid,
+                    pidfd,
+                    terminals,
+                }),
                 Ok(Some((failure, _))) => Err(reap(&pidfd, failure)),
                 Err(error) => {
                     let lost = Err::<(), _>(error).attempt("hear from the child", "");
@@ -64,20 +68,29 @@ fn reap(child: &OwnedFd, failure: Failure) -> Failure {
     match pidfd::kill(child.as_fd()).and_then(|()| pidfd::wait(child.as_fd())) {
         Ok(_) => failure,
         Err(error) => Failure {
-            attempt: format!("{}; and its process could not be ended: {error}", failure.attempt),
+            attempt: format!(
+                "{}; and its process could not be ended: {error}",
+                failure.attempt
+            ),
             ..failure
         },
     }
 }
 
 fn unknown() -> Failure {
-    Failure { attempt: "start the container".to_owned(), path: String::new(), errno: 0 }
+    Failure {
+        attempt: "start the container".to_owned(),
+        path: String::new(),
+        errno: 0,
+    }
 }
 
 /// The version 2 group that init is born in.
 fn group(plan: &Plan) -> Result<Option<File>, Failure> {
     let group = plan.placement.init_v2.first();
-    group.map(|path| File::open(path).attempt("open control group", path.display())).transpose()
+    group
+        .map(|path| File::open(path).attempt("open control group", path.display()))
+        .transpose()
 }
 
 fn namespaces(plan: &Plan) -> u64 {
@@ -100,7 +113,10 @@ fn terminals(count: usize) -> Result<(DetachedMount, Vec<Terminal>), Failure> {
     let terminals = (0..count).map(|_| {
         let master = open_master(Some(&devpts), c"ptmx").attempt("open a terminal", "ptmx")?;
         let slave = tty::open_slave(master.as_fd()).attempt("open a terminal", "")?;
-        Ok(Terminal { master, _slave: slave })
+        Ok(Terminal {
+            master,
+            _slave: slave,
+        })
     });
     let terminals = terminals.collect::<Result<_, Failure>>()?;
     Ok((devpts, terminals))
@@ -114,8 +130,7 @@ pub(super) fn open_master(devpts: Option<&DetachedMount>, path: &CStr) -> nix::R
         Some(devpts) => openat(devpts.as_fd(), path, flags, Mode::empty()),
         None => nix::fcntl::open(path, flags, Mode::empty()),
     }?;
-    tty::unlock(master.as_fd()).map_err(|error| {
-        nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or_default())
-    })?;
+    tty::unlock(master.as_fd())
+        .map_err(|error| nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or_default()))?;
     Ok(master)
 }

@@ -29,15 +29,22 @@ pub(super) async fn call(
         "DomainDefineXML" => driver.define(&arguments::<String>(call)?).await?,
         "DomainLookupByID" => {
             let id: i32 = arguments(call)?;
-            let unknown = || Error::new(ErrorCode::NoDomain, format!("No domain with matching id {id}"));
+            let unknown = || {
+                Error::new(
+                    ErrorCode::NoDomain,
+                    format!("No domain with matching id {id}"),
+                )
+            };
             driver.lookup_by_id(id.try_into().map_err(|_| unknown())?)?
         }
         "DomainLookupByName" => driver.lookup_by_name(&arguments::<String>(call)?)?,
         "DomainLookupByUUID" => driver.lookup_by_uuid(uuid(&arguments::<String>(call)?)?)?,
         "ListDomains" => {
             let domains = driver.list(arguments(call)?)?;
-            let paths: Vec<ObjectPath<'_>> =
-                domains.iter().map(|domain| path(domain)).collect::<Result<_, _>>()?;
+            let paths: Vec<ObjectPath<'_>> = domains
+                .iter()
+                .map(|domain| path(domain))
+                .collect::<Result<_, _>>()?;
             return reply(call, &paths);
         }
         // No security driver confines containers: libvirt's name for that, and no interpretation.
@@ -57,7 +64,9 @@ pub(super) fn property(driver: &Driver, name: &str) -> Result<OwnedVariant, Faul
         "Version" => driver.version()?.into(),
         _ => return Err(Fault::UnknownProperty(name.to_owned())),
     };
-    value.try_into().map_err(|e: zbus::Error| Fault::Failed(e.to_string()))
+    value
+        .try_into()
+        .map_err(|e: zbus::Error| Fault::Failed(e.to_string()))
 }
 
 fn path(domain: &Domain) -> Result<ObjectPath<'static>, Fault> {
@@ -66,6 +75,9 @@ fn path(domain: &Domain) -> Result<ObjectPath<'static>, Fault> {
 
 fn uuid(text: &str) -> Result<Uuid, Error> {
     Uuid::parse_str(text).map_err(|_| {
-        Error::new(ErrorCode::InvalidArg, format!("uuidstr in DomainLookupByUUID must be a valid UUID, not '{text}'"))
+        Error::new(
+            ErrorCode::InvalidArg,
+            format!("uuidstr in DomainLookupByUUID must be a valid UUID, not '{text}'"),
+        )
     })
 }

@@ -13,7 +13,15 @@ pub(super) const INTERFACE: &str = "org.libvirt.Domain";
 
 /// All properties, in the order of the interface.
 pub(super) const PROPERTIES: [&str; 9] = [
-    "Active", "Autostart", "Id", "Name", "OSType", "Persistent", "SchedulerType", "Updated", "UUID",
+    "Active",
+    "Autostart",
+    "Id",
+    "Name",
+    "OSType",
+    "Persistent",
+    "SchedulerType",
+    "Updated",
+    "UUID",
 ];
 
 /// `VIR_DOMAIN_MEMORY_STAT_*`: what it is to have, and what it uses, in KiB.
@@ -75,7 +83,9 @@ pub(super) fn property(domain: &Domain, name: &str) -> Result<OwnedVariant, Faul
         "UUID" => domain.uuid.to_string().into(),
         _ => return Err(Fault::UnknownProperty(name.to_owned())),
     };
-    value.try_into().map_err(|e: zbus::Error| Fault::Failed(e.to_string()))
+    value
+        .try_into()
+        .map_err(|e: zbus::Error| Fault::Failed(e.to_string()))
 }
 
 /// Sets a property.
@@ -115,7 +125,11 @@ fn stats(
         (STATS_VCPU, "vcpu.maximum", info.vcpus.into()),
     ];
     let wanted = |group: &u32| groups == 0 || groups & group != 0;
-    Ok(all.into_iter().filter(|(g, ..)| wanted(g)).map(|(_, key, value)| (key, value)).collect())
+    Ok(all
+        .into_iter()
+        .filter(|(g, ..)| wanted(g))
+        .map(|(_, key, value)| (key, value))
+        .collect())
 }
 
 fn memory_stats(driver: &Driver, domain: &Domain) -> Result<HashMap<i32, u64>, Fault> {
@@ -123,13 +137,22 @@ fn memory_stats(driver: &Driver, domain: &Domain) -> Result<HashMap<i32, u64>, F
     if !domain.snapshot().is_active() {
         return Err(Error::new(ErrorCode::OperationInvalid, "domain is not running").into());
     }
-    let actual = domain.snapshot().current().map_or(0, |document| document.current_memory);
-    Ok(HashMap::from([(MEMORY_STAT_ACTUAL, actual), (MEMORY_STAT_RSS, info.memory)]))
+    let actual = domain
+        .snapshot()
+        .current()
+        .map_or(0, |document| document.current_memory);
+    Ok(HashMap::from([
+        (MEMORY_STAT_ACTUAL, actual),
+        (MEMORY_STAT_RSS, info.memory),
+    ]))
 }
 
 fn no_flags(flags: u32) -> Result<(), Error> {
     match flags {
         0 => Ok(()),
-        _ => Err(Error::new(ErrorCode::InvalidArg, format!("unsupported flags (0x{flags:x})"))),
+        _ => Err(Error::new(
+            ErrorCode::InvalidArg,
+            format!("unsupported flags (0x{flags:x})"),
+        )),
     }
 }

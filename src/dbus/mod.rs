@@ -46,15 +46,26 @@ impl Service {
         let connection = bus.connect().await?;
         let calls = MessageStream::from(&connection);
         connection.request_name(NAME).await?;
-        Ok(Self { driver, connection, calls })
+        Ok(Self {
+            driver,
+            connection,
+            calls,
+        })
     }
 
     /// Answers calls and tells events until the bus is gone.
     pub async fn run(mut self) {
-        tokio::spawn(signals::forward(self.driver.subscribe(), self.connection.clone()));
+        tokio::spawn(signals::forward(
+            self.driver.subscribe(),
+            self.connection.clone(),
+        ));
         while let Some(Ok(message)) = self.calls.next().await {
             if message.message_type() == Type::MethodCall {
-                tokio::spawn(answer(self.driver.clone(), self.connection.clone(), message));
+                tokio::spawn(answer(
+                    self.driver.clone(),
+                    self.connection.clone(),
+                    message,
+                ));
             }
         }
     }

@@ -92,7 +92,11 @@ async fn set(
 }
 
 fn machine_id() -> Result<String, Fault> {
-    let read = |path: &str| std::fs::read_to_string(path).ok().map(|id| id.trim().to_owned());
+    let read = |path: &str| {
+        std::fs::read_to_string(path)
+            .ok()
+            .map(|id| id.trim().to_owned())
+    };
     read("/etc/machine-id")
         .or_else(|| read("/var/lib/dbus/machine-id"))
         .ok_or_else(|| Fault::Failed("the host has no machine ID".to_owned()))

@@ -118,36 +118,62 @@ pub fn admit(standing: Standing, operation: Operation) -> Result<Transition, Err
     use Operation as Op;
     let Standing { state, persistent } = standing;
     let active = state != State::Shutoff;
-    let stay = Ok(Transition { next: Some(standing), event: None });
+    let stay = Ok(Transition {
+        next: Some(standing),
+        event: None,
+    });
     let turn = |state, event| {
         let next = Standing { state, persistent };
-        Ok(Transition { next: Some(next), event: Some(event) })
+        Ok(Transition {
+            next: Some(next),
+            event: Some(event),
+        })
     };
     let stop = |event| {
-        let next = Standing { state: State::Shutoff, persistent };
-        Ok(Transition { next: persistent.then_some(next), event: Some(event) })
+        let next = Standing {
+            state: State::Shutoff,
+            persistent,
+        };
+        Ok(Transition {
+            next: persistent.then_some(next),
+            event: Some(event),
+        })
     };
     match (operation, state) {
         (Op::Create, State::Shutoff) => turn(State::Running, Lifecycle::Started),
         (Op::Create, State::Running | State::Paused) => denied("domain is already running"),
 
         (Op::Define, _) => Ok(Transition {
-            next: Some(Standing { state, persistent: true }),
-            event: Some(if persistent { Lifecycle::Updated } else { Lifecycle::Added }),
+            next: Some(Standing {
+                state,
+                persistent: true,
+            }),
+            event: Some(if persistent {
+                Lifecycle::Updated
+            } else {
+                Lifecycle::Added
+            }),
         }),
         (Op::Undefine, _) if !persistent => denied("cannot undefine transient domain"),
         (Op::Undefine, _) => Ok(Transition {
-            next: active.then_some(Standing { state, persistent: false }),
+            next: active.then_some(Standing {
+                state,
+                persistent: false,
+            }),
             event: Some(Lifecycle::Undefined),
         }),
-        (Op::SetAutostart, _) if !persistent => {
-            denied("cannot set autostart for transient domain")
-        }
+        (Op::SetAutostart, _) if !persistent => denied("cannot set autostart for transient domain"),
         (Op::SetAutostart, _) => stay,
 
         (
-            Op::Shutdown | Op::Reboot | Op::Destroy | Op::Suspend | Op::Resume | Op::UseLive
-            | Op::End | Op::Crash,
+            Op::Shutdown
+            | Op::Reboot
+            | Op::Destroy
+            | Op::Suspend
+            | Op::Resume
+            | Op::UseLive
+            | Op::End
+            | Op::Crash,
             State::Shutoff,
         ) => denied("domain is not running"),
 
@@ -173,8 +199,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn standing() -> impl Strategy<Value = Standing> {
-        let state =
-            prop_oneof![Just(State::Shutoff), Just(State::Running), Just(State::Paused)];
+        let state = prop_oneof![
+            Just(State::Shutoff),
+            Just(State::Running),
+            Just(State::Paused)
+        ];
         (state, any::<bool>())
             .prop_map(|(state, persistent)| Standing { state, persistent })
             // A transient domain that does not run does not exist.
@@ -184,8 +213,18 @@ mod tests {
     fn operation() -> impl Strategy<Value = Operation> {
         use Operation::*;
         proptest::sample::select(vec![
-            Create, Define, Undefine, Shutdown, Reboot, Destroy, Suspend, Resume, SetAutostart,
-            UseLive, End, Crash,
+            Create,
+            Define,
+            Undefine,
+            Shutdown,
+            Reboot,
+            Destroy,
+            Suspend,
+            Resume,
+            SetAutostart,
+            UseLive,
+            End,
+            Crash,
         ])
     }
 
@@ -238,12 +277,24 @@ mod tests {
 
     #[test]
     fn denials_are_libvirts() {
-        let off = Standing { state: State::Shutoff, persistent: true };
+        let off = Standing {
+            state: State::Shutoff,
+            persistent: true,
+        };
         let text = |s, op| admit(s, op).unwrap_err().message;
         let phrase = "Requested operation is not valid: ";
-        assert_eq!(text(off, Operation::Destroy), format!("{phrase}domain is not running"));
-        let on = Standing { state: State::Running, persistent: false };
-        assert_eq!(text(on, Operation::Resume), format!("{phrase}domain is already running"));
+        assert_eq!(
+            text(off, Operation::Destroy),
+            format!("{phrase}domain is not running")
+        );
+        let on = Standing {
+            state: State::Running,
+            persistent: false,
+        };
+        assert_eq!(
+            text(on, Operation::Resume),
+            format!("{phrase}domain is already running")
+        );
         assert_eq!(
             text(on, Operation::Undefine),
             format!("{phrase}cannot undefine transient domain")

@@ -56,9 +56,10 @@ impl Driver {
         let transition = domain.admit(Operation::Define)?;
         let store = self.store.clone();
         // Syncing takes its time; other domains do not wait for it.
-        let document = tokio::task::spawn_blocking(move || store.save(&document).map(|()| document))
-            .await
-            .map_err(|e| Error::new(ErrorCode::InternalError, e))??;
+        let document =
+            tokio::task::spawn_blocking(move || store.save(&document).map(|()| document))
+                .await
+                .map_err(|e| Error::new(ErrorCode::InternalError, e))??;
         domain.publish(|snapshot| snapshot.definition = Some(Arc::new(document)));
         self.settle(domain, transition);
         Ok(())
@@ -130,12 +131,14 @@ impl Driver {
 
     /// Asks init to end; that it did is an event.
     pub async fn shutdown(&self, domain: &Domain, flags: u32) -> Result<()> {
-        self.ask_init(domain, Operation::Shutdown, Wish::PowerOff, flags).await
+        self.ask_init(domain, Operation::Shutdown, Wish::PowerOff, flags)
+            .await
     }
 
     /// Asks init to start anew; that it did is an event.
     pub async fn reboot(&self, domain: &Domain, flags: u32) -> Result<()> {
-        self.ask_init(domain, Operation::Reboot, Wish::Reboot, flags).await
+        self.ask_init(domain, Operation::Reboot, Wish::Reboot, flags)
+            .await
     }
 
     async fn ask_init(
@@ -149,7 +152,10 @@ impl Driver {
         let (_turn, _) = domain.job(operation).await?;
         match domain.run()?.init() {
             Some(init) => init_request::ask(&init, wish, flags),
-            None => Err(Error::new(ErrorCode::OperationInvalid, "Init process ID is not yet known")),
+            None => Err(Error::new(
+                ErrorCode::OperationInvalid,
+                "Init process ID is not yet known",
+            )),
         }
     }
 
@@ -186,7 +192,11 @@ impl Driver {
         match &domain.snapshot().live {
             Some(live) => {
                 let supervisor = live.id.unwrap_or_default();
-                self.store.record(&Record { supervisor, reason, live: (**live).clone() })
+                self.store.record(&Record {
+                    supervisor,
+                    reason,
+                    live: (**live).clone(),
+                })
             }
             None => Ok(()),
         }
@@ -230,9 +240,14 @@ impl Driver {
     /// Opens a console: the first, or the one with that alias (`console0`). What is read is what
     /// the container prints, what is written is typed.
     pub async fn open_console(&self, domain: &Domain, device: &str) -> Result<OwnedFd> {
-        let request = Request::OpenConsole { console: console(domain, device)? };
+        let request = Request::OpenConsole {
+            console: console(domain, device)?,
+        };
         self.request(domain, &request).await?.ok_or_else(|| {
-            Error::new(ErrorCode::InternalError, "the supervisor sent no descriptor")
+            Error::new(
+                ErrorCode::InternalError,
+                "the supervisor sent no descriptor",
+            )
         })
     }
 
@@ -245,7 +260,11 @@ impl Driver {
     ) -> Result<()> {
         let ConsoleSize { rows, columns } = size;
         let console = console(domain, device)?;
-        let request = Request::ResizeConsole { console, rows, columns };
+        let request = Request::ResizeConsole {
+            console,
+            rows,
+            columns,
+        };
         self.request(domain, &request).await.map(drop)
     }
 
@@ -267,12 +286,20 @@ impl Driver {
 fn console(domain: &Domain, device: &str) -> Result<usize> {
     domain.admit(Operation::UseLive)?;
     let snapshot = domain.snapshot();
-    let consoles = snapshot.live.as_ref().map_or(&[][..], |live| &live.devices.consoles);
+    let consoles = snapshot
+        .live
+        .as_ref()
+        .map_or(&[][..], |live| &live.devices.consoles);
     let found = match device {
         "" => (!consoles.is_empty()).then_some(0),
-        alias => consoles.iter().position(|it| it.alias.as_deref() == Some(alias)),
+        alias => consoles
+            .iter()
+            .position(|it| it.alias.as_deref() == Some(alias)),
     };
     found.ok_or_else(|| {
-        Error::new(ErrorCode::InternalError, format!("cannot find console device '{device}'"))
+        Error::new(
+            ErrorCode::InternalError,
+            format!("cannot find console device '{device}'"),
+        )
     })
 }

@@ -41,7 +41,12 @@ impl Driver {
         let mut live = document.clone();
         let partition = live.partition.get_or_insert_with(|| self.partition.clone());
         let group = Group::new(&self.layout, partition, &domain.name);
-        let plan = plan::build(&live, &self.host, placement(&group), self.store.run_files(domain.uuid))?;
+        let plan = plan::build(
+            &live,
+            &self.host,
+            placement(&group),
+            self.store.run_files(domain.uuid),
+        )?;
         let log = self.store.log(&domain.name)?;
         self.store.forget_run(domain.uuid)?;
         group.create()?;
@@ -102,9 +107,16 @@ impl Driver {
                 Err(error) => tracing::warn!("{error}"),
             }
         };
-        if domain.run().is_ok_and(|current| Arc::ptr_eq(&current, &run)) {
+        if domain
+            .run()
+            .is_ok_and(|current| Arc::ptr_eq(&current, &run))
+        {
             let exited = self.store.run_files(domain.uuid).exit.exists();
-            let operation = if exited { Operation::End } else { Operation::Crash };
+            let operation = if exited {
+                Operation::End
+            } else {
+                Operation::Crash
+            };
             self.finish(&domain, &run, operation).await;
         }
         drop(turn);
@@ -117,8 +129,14 @@ impl Driver {
                 .map_err(|e| Error::system(format!("cannot kill domain '{}'", domain.name), e))?;
         }
         run.group.kill()?;
-        if tokio::time::timeout(DEATH_PATIENCE, run.supervisor.process.ended()).await.is_err() {
-            tracing::warn!("domain '{}' did not end, killing its supervisor", domain.name);
+        if tokio::time::timeout(DEATH_PATIENCE, run.supervisor.process.ended())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "domain '{}' did not end, killing its supervisor",
+                domain.name
+            );
             run.supervisor.process.kill()?;
             run.supervisor.process.ended().await;
         }
@@ -163,7 +181,9 @@ impl Driver {
             Err(_) => {
                 group.kill()?;
                 let empty = tokio::time::timeout(DEATH_PATIENCE, group.wait_empty()).await;
-                empty.unwrap_or_else(|_| Err(refused(domain))).and_then(|()| group.remove())
+                empty
+                    .unwrap_or_else(|_| Err(refused(domain)))
+                    .and_then(|()| group.remove())
             }
         };
         self.store.forget_run(domain.uuid)?;
@@ -216,6 +236,9 @@ fn refused(domain: &Domain) -> Error {
 fn also(error: Error, undone: Result<()>) -> Error {
     match undone {
         Ok(()) => error,
-        Err(left) => Error { message: format!("{}; then {left}", error.message), ..error },
+        Err(left) => Error {
+            message: format!("{}; then {left}", error.message),
+            ..error
+        },
     }
 }

@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, UnixAddr, connect, socket, socketpair,
-};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket, socketpair};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Mutex, mpsc};
@@ -75,7 +73,10 @@ impl Supervisor {
             Self::new(child.id(), ours)
         };
         spawn().map_err(|e| {
-            Error::system(format!("cannot start the supervisor {}", program.display()), e)
+            Error::system(
+                format!("cannot start the supervisor {}", program.display()),
+                e,
+            )
         })
     }
 
@@ -154,7 +155,10 @@ impl Supervisor {
                 Message::Exited(exit) => return Some(Notice::Exited(exit)),
                 Message::Rebooted { init } => {
                     let init = u32::try_from(init).ok()?;
-                    return Some(Notice::Rebooted { init, pidfd: fds.pop()? });
+                    return Some(Notice::Rebooted {
+                        init,
+                        pidfd: fds.pop()?,
+                    });
                 }
                 answer => self.inbox.send(Some((answer, fds))).ok()?,
             }
@@ -174,7 +178,10 @@ impl Process {
     /// the caller to know.
     pub(super) fn open(pid: u32) -> io::Result<Option<Self>> {
         match pidfd::open(pid.try_into().map_err(io::Error::other)?) {
-            Ok(fd) => Ok(Some(Self { pid, pidfd: fd::watch(fd, Interest::READABLE)? })),
+            Ok(fd) => Ok(Some(Self {
+                pid,
+                pidfd: fd::watch(fd, Interest::READABLE)?,
+            })),
             Err(error) if error.raw_os_error() == Some(nix::libc::ESRCH) => Ok(None),
             Err(error) => Err(error),
         }

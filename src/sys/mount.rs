@@ -25,12 +25,14 @@ pub fn new_filesystem(
     options: &[(&str, &str)],
     attributes: u64,
 ) -> io::Result<DetachedMount> {
-    let kind = CString::new(kind)?;
-    // SAFETY: kind is a NUL-terminated string that outlives the call.
+    let name = CString::new(kind)?;
+    // SAFETY: name is a NUL-terminated string that outlives the call.
     let context = super::check(unsafe {
-        libc::syscall(libc::SYS_fsopen, kind.as_ptr(), libc::FSOPEN_CLOEXEC)
+        libc::syscall(libc::SYS_fsopen, name.as_ptr(), libc::FSOPEN_CLOEXEC)
     })?;
     let context = owned(context);
+    // What the table of mounts shows as the device.
+    configure(&context, "source", kind)?;
     for (key, value) in options {
         configure(&context, key, value)?;
     }
@@ -47,7 +49,12 @@ pub fn new_filesystem(
     })?;
     // SAFETY: integers only.
     let mount = super::check(unsafe {
-        libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), libc::FSMOUNT_CLOEXEC, attributes)
+        libc::syscall(
+            libc::SYS_fsmount,
+            context.as_raw_fd(),
+            libc::FSMOUNT_CLOEXEC,
+            attributes,
+        )
     })?;
     Ok(DetachedMount(owned(mount)))
 }
@@ -58,10 +65,19 @@ fn configure(context: &OwnedFd, key: &str, value: &str) -> io::Result<()> {
         "" => (libc::FSCONFIG_SET_FLAG, None),
         value => (libc::FSCONFIG_SET_STRING, Some(CString::new(value)?)),
     };
-    let value = value.as_ref().map_or(std::ptr::null(), |value| value.as_ptr());
+    let value = value
+        .as_ref()
+        .map_or(std::ptr::null(), |value| value.as_ptr());
     // SAFETY: key and value are NUL-terminated strings that outlive the call.
     super::check(unsafe {
-        libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), command, key.as_ptr(), value, 0)
+        libc::syscall(
+            libc::SYS_fsconfig,
+            context.as_raw_fd(),
+            command,
+            key.as_ptr(),
+            value,
+            0,
+        )
     })
     .map(drop)
 }
