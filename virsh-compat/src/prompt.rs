@@ -1,0 +1,94 @@
+//! The interactive mode.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+
+use rustyline::error::ReadlineError;
+
+use crate::shell::Shell;
+
+const PROMPT: &str = "nsvirsh # ";
+const PROMPT_READONLY: &str = "nsvirsh > ";
+
+/// Reads and runs commands until `quit` or the end of input.
+pub(crate) fn run(shell: &mut Shell) -> bool {
+    shell.interactive = true;
+    shell.remark(
+        "This is nsvirsh, for containers run by nsvirt.\n\n\
+         Type:  'help' for help with commands\n       'quit' to quit\n\n",
+    );
+    shell.flush();
+    if io::stdin().is_terminal() {
+        edited(shell)
+    } else {
+        piped(shell)
+    }
+    true
+}
+
+fn prompt(shell: &Shell) -> &'static str {
+    if shell.readonly {
+        PROMPT_READONLY
+    } else {
+        PROMPT
+    }
+}
+
+/// Without a terminal there is nothing to edit; the transcript shows what was read all the same.
+fn piped(shell: &mut Shell) {
+    for line in io::stdin().lock().lines() {
+        let Ok(line) = line else { break };
+        shell.print(format_args!("{}{line}\n", prompt(shell)));
+        if !line.is_empty() {
+            shell.run_line(&line);
+        }
+        if shell.done {
+            shell.remark("\n");
+            return;
+        }
+    }
+    shell.print(prompt(shell));
+    shell.remark("\n");
+}
+
+fn edited(shell: &mut Shell) {
+    let Ok(mut editor) = rustyline::DefaultEditor::new() else {
+        return piped(shell);
+    };
+    let history = history_file();
+    if let Some(path) = &history {
+        // The first session has no file to load.
+        let _ = editor.load_history(path);
+    }
+    while !shell.done {
+        match editor.readline(prompt(shell)) {
+            Ok(line) if line.trim().is_empty() => {}
+            Ok(line) => {
+                let _ = editor.add_history_entry(line.as_str());
+                shell.run_line(&line);
+            }
+            // ^C drops the line, as in a shell.
+            Err(ReadlineError::Interrupted) => {}
+            Err(_) => break,
+        }
+    }
+    shell.remark("\n");
+    if let Some(path) = &history
+        && let Some(dir) = path.parent()
+        && std::fs::create_dir_all(dir).is_ok()
+    {
+        let _ = editor.save_history(path);
+    }
+    let _ = io::stdout().flush();
+}
+
+/// Where other programs keep what is neither configuration nor data.
+fn history_file() -> Option<PathBuf> {
+    let set = |name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let cache = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")))?;
+    Some(cache.join("nsvirsh").join("history"))
+}
