@@ -120,8 +120,8 @@ impl From<zbus::Error> for BusError {
     }
 }
 
-/// An open connection to the service.
-#[derive(Debug)]
+/// An open connection to the service; copies share it.
+#[derive(Debug, Clone)]
 pub(crate) struct Bus {
     conn: Connection,
 }

@@ -21,10 +21,10 @@ impl Default for Escape {
 impl Escape {
     /// Reads the argument of `--escape`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let byte = match text.as_bytes() {
-            &[byte] if byte != b'^' => Some(byte),
+        let byte = match *text.as_bytes() {
+            [byte] if byte != b'^' => Some(byte),
             // The control key takes the two high bits from the letters and signs in this range.
-            &[b'^', key] => {
+            [b'^', key] => {
                 let key = key.to_ascii_uppercase();
                 (b'@'..=b'_').contains(&key).then_some(key & 0x1f)
             }

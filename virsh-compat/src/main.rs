@@ -3,10 +3,14 @@
 //! It has no knowledge of containers: each command is a few calls of the service's API and the
 //! formatting of their results, the same for nsvirtd and for libvirt-dbus.
 
+#[cfg(test)]
+mod assets;
 mod bus;
 mod cmd;
+mod complete;
 mod domain;
 mod escape;
+mod event_words;
 mod global;
 mod help;
 mod lex;
@@ -59,6 +63,7 @@ fn run(shell: &mut Shell, start: &Start<'_>) -> bool {
     match start {
         Start::Print(_) => true,
         Start::Interactive => prompt::run(shell),
+        Start::Words([line]) if line.is_empty() => false,
         // One word may hold several commands; several words are one command.
         Start::Words([line]) => shell.run_line(line),
         Start::Words(words) => shell.run_words(words),

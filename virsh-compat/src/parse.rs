@@ -51,22 +51,27 @@ impl Args {
 pub(crate) fn parse(words: &[String]) -> Result<Args, String> {
     let (name, rest) = words.split_first().ok_or("no command given")?;
     let command = table::find(name).ok_or_else(|| format!("unknown command: '{name}'"))?;
-    if rest.iter().any(|word| word == "--help") && command.name != "help" {
-        return help_of(name);
-    }
     let mut args = Args {
         command,
         values: Vec::new(),
     };
     let mut rest = rest.iter();
-    let mut only_data = false;
+    let (mut only_data, mut help) = (false, false);
     while let Some(word) = rest.next() {
         match option_name(word) {
             _ if only_data => positional(&mut args, word)?,
             Some("") => only_data = true,
+            Some("help") => help = true,
+            Some(body) if body.starts_with("help=") => {
+                return Err("invalid '=' after option --help".to_owned());
+            }
             Some(body) => named(&mut args, body, &mut rest)?,
             None => positional(&mut args, word)?,
         }
+    }
+    // Help may be asked for with a line that is not complete yet, but not with a wrong one.
+    if help && command.name != "help" {
+        return help_of(name);
     }
     let missing = command
         .opts
@@ -78,7 +83,7 @@ pub(crate) fn parse(words: &[String]) -> Result<Args, String> {
     }
 }
 
-/// `COMMAND --help` is `help COMMAND`, whatever else the line says.
+/// `COMMAND --help` is `help COMMAND`.
 fn help_of(name: &str) -> Result<Args, String> {
     let command = table::find("help").ok_or("no help in this build")?;
     Ok(Args {
@@ -146,4 +151,96 @@ fn positional(args: &mut Args, word: &str) -> Result<(), String> {
         None => return Err(format!("unexpected data '{word}'")),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn try_parse(line: &str) -> Result<Args, String> {
+        parse(&line.split(' ').map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    fn error(line: &str) -> String {
+        try_parse(line).unwrap_err()
+    }
+
+    #[test]
+    fn three_spellings_of_one_command() {
+        for line in [
+            "start c1 --console",
+            "start --console --domain c1",
+            "start --domain=c1 --console",
+        ] {
+            let args = try_parse(line).unwrap();
+            assert_eq!(args.text("domain"), Some("c1"));
+            assert!(args.has("console") && !args.has("paused"));
+        }
+    }
+
+    #[test]
+    fn data_fills_options_in_order() {
+        let args = try_parse("event c1 lifecycle 5").unwrap();
+        assert_eq!(args.text("event"), Some("lifecycle"));
+        assert_eq!(args.text("timeout"), Some("5"));
+        let args = try_parse("domid -- --x").unwrap();
+        assert_eq!(args.text("domain"), Some("--x"));
+        let args = try_parse("echo a --xml b").unwrap();
+        assert_eq!(args.texts("string").collect::<Vec<_>>(), ["a", "b"]);
+        // Whatever follows a name is its value, even if it looks like an option.
+        assert_eq!(
+            try_parse("event --event --all").unwrap().text("event"),
+            Some("--all")
+        );
+    }
+
+    #[test]
+    fn mistakes() {
+        assert_eq!(error("lst"), "unknown command: 'lst'");
+        assert_eq!(
+            error("list --bogus"),
+            "command 'list' doesn't support option --bogus"
+        );
+        assert_eq!(error("list x"), "unexpected data 'x'");
+        assert_eq!(error("list -a"), "unexpected data '-a'");
+        assert_eq!(error("list --all=1"), "invalid '=' after option --all");
+        assert_eq!(error("list --all --all"), "option --all already seen");
+        assert_eq!(
+            error("domid c1 --domain c2"),
+            "option --domain already seen"
+        );
+        assert_eq!(
+            error("domid --domain"),
+            "expected syntax: --domain <string>"
+        );
+        assert_eq!(
+            error("event --timeout"),
+            "expected syntax: --timeout <number>"
+        );
+        assert_eq!(error("domid"), "command 'domid' requires <domain> option");
+        let empty = try_parse("domid --domain=").unwrap();
+        assert_eq!(
+            empty.nonempty("domain").unwrap_err(),
+            "Failed to get option 'domain': Option argument is empty"
+        );
+    }
+
+    #[test]
+    fn help_is_an_option_of_every_command() {
+        for line in ["start --help", "start c1 --help", "start --help --console"] {
+            let args = try_parse(line).unwrap();
+            assert_eq!(
+                (args.command.name, args.text("command")),
+                ("help", Some("start"))
+            );
+        }
+        assert_eq!(
+            error("list --bogus --help"),
+            "command 'list' doesn't support option --bogus"
+        );
+        assert_eq!(
+            try_parse("help --bogus list x").unwrap().text("command"),
+            Some("list")
+        );
+    }
 }

@@ -1,10 +1,13 @@
 //! The interactive mode.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal};
 use std::path::PathBuf;
 
 use rustyline::error::ReadlineError;
+use rustyline::history::DefaultHistory;
+use rustyline::{CompletionType, Config, Editor};
 
+use crate::complete::TableCompleter;
 use crate::shell::Shell;
 
 const PROMPT: &str = "nsvirsh # ";
@@ -43,24 +46,31 @@ fn piped(shell: &mut Shell) {
             shell.run_line(&line);
         }
         if shell.done {
-            shell.remark("\n");
+            shell.print("\n");
             return;
         }
     }
-    shell.print(prompt(shell));
-    shell.remark("\n");
+    shell.print(format_args!("{}\n", prompt(shell)));
 }
 
 fn edited(shell: &mut Shell) {
-    let Ok(mut editor) = rustyline::DefaultEditor::new() else {
+    let config = Config::builder()
+        .completion_type(CompletionType::List)
+        .build();
+    let Ok(mut editor) = Editor::<TableCompleter, DefaultHistory>::with_config(config) else {
         return piped(shell);
     };
+    editor.set_helper(Some(TableCompleter::default()));
     let history = history_file();
     if let Some(path) = &history {
         // The first session has no file to load.
         let _ = editor.load_history(path);
     }
     while !shell.done {
+        if let Some(helper) = editor.helper_mut() {
+            // The connection may be another one since the last command.
+            helper.bus = shell.bus().ok().cloned();
+        }
         match editor.readline(prompt(shell)) {
             Ok(line) if line.trim().is_empty() => {}
             Ok(line) => {
@@ -72,14 +82,14 @@ fn edited(shell: &mut Shell) {
             Err(_) => break,
         }
     }
-    shell.remark("\n");
+    shell.print("\n");
+    shell.flush();
     if let Some(path) = &history
         && let Some(dir) = path.parent()
         && std::fs::create_dir_all(dir).is_ok()
     {
         let _ = editor.save_history(path);
     }
-    let _ = io::stdout().flush();
 }
 
 /// Where other programs keep what is neither configuration nor data.

@@ -5,48 +5,17 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::SIGINT;
 use signal_hook::iterator::Signals;
 use zbus::{Message, MessageStream, OwnedObjectPath};
 
 use crate::bus::{CONNECT, DOMAIN, ROOT};
 use crate::cmd::exclusive;
-use crate::domain::{self, By, pick};
+use crate::domain::{self, By};
+use crate::event_words::{Event, NAMES};
 use crate::outcome::{Context, Failure, Outcome, fail};
 use crate::parse::Args;
 use crate::shell::Shell;
-
-/// The names virsh knows. Most belong to virtual machines: one can wait for them, but containers
-/// never cause them.
-pub(crate) const NAMES: &[&str] = &[
-    "lifecycle",
-    "reboot",
-    "rtc-change",
-    "watchdog",
-    "io-error",
-    "graphics",
-    "io-error-reason",
-    "control-error",
-    "block-job",
-    "disk-change",
-    "tray-change",
-    "pm-wakeup",
-    "pm-suspend",
-    "balloon-change",
-    "pm-suspend-disk",
-    "device-removed",
-    "block-job-2",
-    "tunable",
-    "agent-lifecycle",
-    "device-added",
-    "migration-iteration",
-    "job-completed",
-    "device-removal-failed",
-    "metadata-change",
-    "block-threshold",
-    "memory-failure",
-    "memory-device-size-change",
-];
 
 /// What can end the wait.
 enum Input {
@@ -122,7 +91,7 @@ fn run(shell: &mut Shell, wait: &Wait) -> Outcome {
     let [connect, domain] = streams;
     let streams = vec![connect.context(what)?, domain.context(what)?];
     let mut names = Names::read(shell)?;
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
+    let mut signals = Signals::new([SIGINT])
         .map_err(|error| fail(format!("cannot watch for signals: {error}")))?;
     let handle = signals.handle();
     let (sender, inputs) = mpsc::channel();
@@ -238,7 +207,9 @@ fn timestamp(since: Duration) -> String {
 
 /// Year, month and day of a count of days since 1970, by walking over years and months.
 fn civil(mut days: u64) -> (u64, u64, u64) {
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     let mut year = 1970;
     while days >= 365 + u64::from(leap(year)) {
         days -= 365 + u64::from(leap(year));
@@ -267,120 +238,6 @@ fn civil(mut days: u64) -> (u64, u64, u64) {
     }
     (year, month, days + 1)
 }
-
-/// An event, as far as it is printed.
-#[derive(Debug, PartialEq, Eq)]
-struct Event {
-    path: String,
-    name: &'static str,
-    text: String,
-}
-
-impl Event {
-    /// None for signals that virsh has no words for.
-    fn read(message: &Message) -> Option<Self> {
-        let header = message.header();
-        let own_path = || header.path().map(|path| path.as_str().to_owned());
-        let body = message.body();
-        match header.member()?.as_str() {
-            "DomainEvent" => {
-                let (path, event, detail): (OwnedObjectPath, i32, i32) = body.deserialize().ok()?;
-                let path = path.as_str().to_owned();
-                Some(Self {
-                    path,
-                    name: "lifecycle",
-                    text: lifecycle(event, detail),
-                })
-            }
-            "Reboot" => Some(Self {
-                path: own_path()?,
-                name: "reboot",
-                text: String::new(),
-            }),
-            "DeviceAdded" => Self::device(own_path()?, "device-added", message),
-            "DeviceRemoved" => Self::device(own_path()?, "device-removed", message),
-            "MetadataChange" => {
-                let (kind, uri): (i32, String) = body.deserialize().ok()?;
-                let kind = pick(&["description", "title", "element"], kind, "unknown");
-                let text = format!(
-                    ": type {kind}, uri {}",
-                    if uri.is_empty() { "N/A" } else { &uri }
-                );
-                Some(Self {
-                    path: own_path()?,
-                    name: "metadata-change",
-                    text,
-                })
-            }
-            _ => None,
-        }
-    }
-
-    fn device(path: String, name: &'static str, message: &Message) -> Option<Self> {
-        let alias: String = message.body().deserialize().ok()?;
-        Some(Self {
-            path,
-            name,
-            text: format!(": {alias}"),
-        })
-    }
-}
-
-fn lifecycle(event: i32, detail: i32) -> String {
-    let (name, details) = pick(LIFECYCLE, event, ("unknown", &[]));
-    format!(": {name} {}", pick(details, detail, "unknown"))
-}
-
-type Details = &'static [&'static str];
-
-const LIFECYCLE: &[(&str, Details)] = &[
-    ("Defined", &["Added", "Updated", "Renamed", "Snapshot"]),
-    ("Undefined", &["Removed", "Renamed"]),
-    (
-        "Started",
-        &["Booted", "Migrated", "Restored", "Snapshot", "Event wakeup"],
-    ),
-    (
-        "Suspended",
-        &[
-            "Paused",
-            "Migrated",
-            "I/O Error",
-            "Watchdog",
-            "Restored",
-            "Snapshot",
-            "API error",
-            "Post-copy",
-            "Post-copy Error",
-        ],
-    ),
-    (
-        "Resumed",
-        &["Unpaused", "Migrated", "Snapshot", "Post-copy"],
-    ),
-    (
-        "Stopped",
-        &[
-            "Shutdown",
-            "Destroyed",
-            "Crashed",
-            "Migrated",
-            "Saved",
-            "Failed",
-            "Snapshot",
-        ],
-    ),
-    (
-        "Shutdown",
-        &[
-            "Finished",
-            "Finished after guest request",
-            "Finished after host request",
-        ],
-    ),
-    ("PMSuspended", &["Memory", "Disk"]),
-    ("Crashed", &["Panicked", "Crashloaded"]),
-];
 
 /// Names of domains by their objects. They are remembered, as the event may be that the domain
 /// is gone.
@@ -422,13 +279,6 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_of_the_lifecycle() {
-        assert_eq!(lifecycle(2, 0), ": Started Booted");
-        assert_eq!(lifecycle(5, 1), ": Stopped Destroyed");
-        assert_eq!(lifecycle(99, 0), ": unknown unknown");
-    }
 
     #[test]
     fn timestamps() {

@@ -63,8 +63,10 @@ pub(crate) fn dumpxml(shell: &mut Shell, args: &Args) -> Outcome {
     ];
     let domain = domain::find(shell, args, By::ANY)?;
     let flags = flags(args, &known);
-    if flags & 1 != 0 {
-        shell.may("virDomainGetXMLDesc with secure flag")?;
+    if flags & 1 != 0 && shell.readonly {
+        return Err(fail(
+            "operation forbidden: virDomainGetXMLDesc with secure flag",
+        ));
     }
     let xml = domain.xml(shell, flags)?;
     shell.print(xml);
@@ -192,7 +194,7 @@ impl Usage {
                 &(0u32, 0u32),
             )
             .unwrap_or_default();
-        let stat = |key: &str| stats.get(key).and_then(|value| number(value));
+        let stat = |key: &str| stats.get(key).and_then(number);
         let resident = if active { resident(bus, domain) } else { None };
         let mut usage = Self {
             cpu_time: stat("cpu.time"),

@@ -35,7 +35,7 @@ pub(crate) fn cd(shell: &mut Shell, args: &Args) -> Outcome {
     if !shell.interactive {
         return Err(fail("cd: command valid only in interactive mode"));
     }
-    let dir = match args.nonempty("dir")? {
+    let dir = match args.text("dir").filter(|dir| !dir.is_empty()) {
         Some(dir) => PathBuf::from(dir),
         None => std::env::var_os("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from),
     };

@@ -26,16 +26,11 @@ const MAX_XML: u64 = 10 * 1024 * 1024;
 /// `define`
 pub(crate) fn define(shell: &mut Shell, args: &Args) -> Outcome {
     let (file, xml) = document(args)?;
+    let what = || format!("Failed to define domain from {file}");
     // The call has no flags. To store what was not checked as asked would be worse than this.
     if args.has("validate") {
-        return Err(fail(format!("Failed to define domain from {file}"))).map_err(|mut failure| {
-            failure
-                .lines
-                .push("option --validate has no equivalent in this API".to_owned());
-            failure
-        });
+        return Err(fail("option --validate has no equivalent in this API")).context(what);
     }
-    let what = || format!("Failed to define domain from {file}");
     shell.may("virDomainDefineXML").context(what)?;
     let path: OwnedObjectPath = shell
         .bus()?
@@ -127,15 +122,10 @@ pub(crate) fn undefine(shell: &mut Shell, args: &Args) -> Outcome {
     exclusive(args, "tpm", "keep-tpm")?;
     let domain = domain::find(shell, args, By::ANY)?;
     let what = || format!("Failed to undefine domain '{}'", domain.name);
-    shell.may("virDomainUndefine").context(what)?;
-    // The other flags of the table remove things that containers never have: nothing to ask for.
-    let known = [
-        ("nvram", 4),
-        ("keep-nvram", 8),
-        ("tpm", 32),
-        ("keep-tpm", 64),
-    ];
-    let flags = flags(args, &known);
+    shell.may("virDomainUndefineFlags").context(what)?;
+    // The other options speak of things that containers never have. virsh tries without their
+    // flags once the driver refuses them, so they are not sent at all.
+    let flags = flags(args, &[("nvram", 4)]);
     let (): () = shell
         .bus()?
         .call(&domain.path, DOMAIN, "Undefine", &(flags,))
