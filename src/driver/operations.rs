@@ -197,14 +197,11 @@ impl Driver {
             snapshot.reason = reason;
         });
         match &domain.snapshot().live {
-            Some(live) => {
-                let supervisor = live.id.unwrap_or_default();
-                self.store.record(&Record {
-                    supervisor,
-                    reason,
-                    live: (**live).clone(),
-                })
-            }
+            Some(live) => self.store.record(&Record {
+                supervisor: live.id,
+                reason,
+                live: (**live).clone(),
+            }),
             None => Ok(()),
         }
     }
