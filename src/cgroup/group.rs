@@ -9,7 +9,7 @@ use cgroups_rs::memory::MemController;
 use tokio::io::Interest;
 
 use super::{Hierarchy, Layout, Version};
-use crate::error::{Error, ErrorCode, ErrorDomain, Result};
+use crate::error::{Error, ErrorCode, ErrorDomain, Result, errno_text};
 use crate::sys::fd;
 
 const SUPERVISOR: &str = "supervisor";
@@ -124,8 +124,11 @@ impl Group {
         MemController::new(directory.clone(), version2)
             .set_limit(limit)
             .map_err(|cause| {
+                use std::error::Error as _;
+                let source = cause.source().and_then(|it| it.downcast_ref::<io::Error>());
+                let reason = source.map_or_else(|| cause.to_string(), errno_text);
                 error(format!(
-                    "cannot limit memory to {bytes} bytes in {}: {cause}",
+                    "cannot limit memory to {bytes} bytes in {}: {reason}",
                     directory.display()
                 ))
             })

@@ -8,6 +8,7 @@ use nix::fcntl::{OFlag, openat};
 use nix::sched::CloneFlags;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::stat::Mode;
+use serde::{Deserialize, Serialize};
 
 use super::protocol::{Attempt, Failure};
 use super::{child, protocol};
@@ -15,6 +16,16 @@ use crate::plan::{Plan, attributes};
 use crate::sys::clone::{Side, clone3};
 use crate::sys::mount::{DetachedMount, new_filesystem};
 use crate::sys::{pidfd, tty};
+
+/// What the child says before it becomes init. When it says no more after `SetUp`, init has been
+/// executed: its end of the socket is close-on-exec.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Report {
+    /// Everything is done but to execute init.
+    SetUp,
+    /// A step failed, and the child ends.
+    Failed(Failure),
+}
 
 /// A container's init, as its supervisor holds it.
 pub(super) struct Init {
@@ -47,17 +58,34 @@ pub(super) fn start(plan: &Plan) -> Result<Init, Failure> {
         Side::Child => child::become_init(plan, &devpts, reporter),
         Side::Parent { pid, pidfd } => {
             drop(reporter);
-            match protocol::receive::<Failure>(report.as_fd()) {
-                Ok(None) => Ok(Init {
+            match hear(&report) {
+                Ok(()) => Ok(Init {
                     pid,
                     pidfd,
                     terminals,
                 }),
-                Ok(Some((failure, _))) => Err(reap(&pidfd, failure)),
-                Err(error) => {
-                    let lost = Err::<(), _>(error).attempt("hear from the child", "");
-                    Err(reap(&pidfd, lost.err().unwrap_or_else(unknown)))
-                }
+                Err(failure) => Err(reap(&pidfd, failure)),
+            }
+        }
+    }
+}
+
+/// Waits until the child has executed init, or for the reason why it has not.
+fn hear(report: &OwnedFd) -> Result<(), Failure> {
+    let mut set_up = false;
+    loop {
+        match protocol::receive(report.as_fd()).attempt("hear from the child", "")? {
+            Some((Report::SetUp, _)) => set_up = true,
+            Some((Report::Failed(failure), _)) => return Err(failure),
+            None if set_up => return Ok(()),
+            None => {
+                return Err(Failure {
+                    attempt: "set up the container: its first process was killed, which happens \
+                              when its memory limit leaves no room for it"
+                        .to_owned(),
+                    path: String::new(),
+                    errno: 0,
+                });
             }
         }
     }
@@ -74,14 +102,6 @@ fn reap(child: &OwnedFd, failure: Failure) -> Failure {
             ),
             ..failure
         },
-    }
-}
-
-fn unknown() -> Failure {
-    Failure {
-        attempt: "start the container".to_owned(),
-        path: String::new(),
-        errno: 0,
     }
 }
 
