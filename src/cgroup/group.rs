@@ -162,12 +162,18 @@ impl Group {
     pub fn kill(&self) -> Result<()> {
         if let Some(payload) = self.v2(PAYLOAD) {
             match fs::write(payload.join("cgroup.kill"), "1") {
-                Ok(()) => {}
-                // Gone already, or a kernel before 5.14: the processes are killed one by one.
+                Ok(()) => return Ok(()),
+                // Gone already, or a kernel before 5.14.
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(failed("kill processes of", &payload, e)),
             }
         }
+        self.kill_each()
+    }
+
+    /// Kills, one by one, whatever any hierarchy lists: also what somebody put into a group of
+    /// version 1 alone.
+    pub fn kill_each(&self) -> Result<()> {
         for hierarchy in &self.layout.hierarchies {
             let group = self.directory(hierarchy, PAYLOAD);
             kill_listed(&group).map_err(|e| failed("kill processes of", &group, e))?;
@@ -287,11 +293,18 @@ impl Group {
 
     /// Removes the groups with all below them; groups that are gone are fine.
     pub fn remove(&self) -> Result<()> {
-        for hierarchy in &self.layout.hierarchies {
+        self.layout.hierarchies.iter().try_for_each(|hierarchy| {
+            // The usual ones by name, deepest first; only when that fails somebody made more.
+            let usual = DIRECTORIES
+                .iter()
+                .rev()
+                .map(|below| self.directory(hierarchy, below));
             let group = self.directory(hierarchy, "");
-            remove_tree(&group).map_err(|e| failed("remove control group", &group, e))?;
-        }
-        Ok(())
+            let removed = usual.map(|directory| remove_one(&directory)).collect();
+            removed
+                .or_else(|_: io::Error| remove_tree(&group))
+                .map_err(|e| failed("remove control group", &group, e))
+        })
     }
 }
 
@@ -365,6 +378,11 @@ fn remove_tree(group: &Path) -> io::Result<()> {
             remove_tree(&entry.path())?;
         }
     }
+    remove_one(group)
+}
+
+/// Removes a group without children; one that is gone is fine.
+fn remove_one(group: &Path) -> io::Result<()> {
     match fs::remove_dir(group) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,

@@ -187,7 +187,7 @@ impl Driver {
             Ok(()) => Ok(()),
             // Something is in there still: what a dead supervisor left, or what entered later.
             Err(_) => {
-                group.kill()?;
+                group.kill_each()?;
                 let empty = tokio::time::timeout(DEATH_PATIENCE, group.wait_empty()).await;
                 empty
                     .unwrap_or_else(|_| Err(refused(domain)))
