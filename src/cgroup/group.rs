@@ -300,9 +300,9 @@ impl Group {
                 .rev()
                 .map(|below| self.directory(hierarchy, below));
             let group = self.directory(hierarchy, "");
-            let removed = usual.map(|directory| remove_one(&directory)).collect();
+            let removed: io::Result<()> = usual.map(|directory| remove_one(&directory)).collect();
             removed
-                .or_else(|_: io::Error| remove_tree(&group))
+                .or_else(|_| remove_tree(&group))
                 .map_err(|e| failed("remove control group", &group, e))
         })
     }
