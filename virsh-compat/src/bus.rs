@@ -26,9 +26,10 @@ pub(crate) const NSVIRT_DOMAIN: &str = "org.nsvirt.Domain1";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
-/// Calls in flight at once. Many, because each alone would wait for the slowest step, the bus;
-/// but a system bus allows one client only 128 outstanding replies.
-const PIPELINE: usize = 64;
+/// Pieces of work in flight at once. Many, because each alone would wait for the slowest step, the
+/// bus; but a system bus allows one client only 128 outstanding replies, and a piece of work may
+/// consist of four calls.
+const PIPELINE: usize = 30;
 
 /// Which bus to connect to.
 #[derive(Debug, Clone, PartialEq, Eq)]
