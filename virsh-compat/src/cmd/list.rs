@@ -107,9 +107,18 @@ fn rows(bus: &Bus, paths: &[OwnedObjectPath], want: Want) -> Outcome<Vec<Row>> {
 }
 
 async fn row(bus: &Bus, path: &str, want: Want) -> Result<Row, BusError> {
-    let state = bus.call_async::<_, (i32, i32)>(path, DOMAIN, "GetState", &(0u32,));
+    let state = async {
+        let (state, _) = bus
+            .call_async::<_, (i32, i32)>(path, DOMAIN, "GetState", &(0u32,))
+            .await?;
+        // What the property holds for a domain that is off differs between services.
+        let id = match state {
+            SHUTOFF => None,
+            _ => bus.property_async::<u64>(path, DOMAIN, "Id").await.ok(),
+        };
+        Ok::<_, BusError>((state, id))
+    };
     let name = bus.property_async::<String>(path, DOMAIN, "Name");
-    let id = bus.property_async::<u64>(path, DOMAIN, "Id");
     let title = async {
         if !want.title {
             return String::new();
@@ -128,11 +137,10 @@ async fn row(bus: &Bus, path: &str, want: Want) -> Result<Row, BusError> {
                 .await
                 .unwrap_or_default()
     };
-    let (state, name, id, title, saved) = future::join5(state, name, id, title, saved).await;
-    let (state, _) = state?;
+    let (state, name, title, saved) = future::join4(state, name, title, saved).await;
+    let (state, id) = state?;
     Ok(Row {
-        // What the property holds for a domain that is off differs between services.
-        id: id.ok().filter(|_| state != SHUTOFF),
+        id,
         name: name?,
         uuid: domain::uuid_of(path),
         state,
