@@ -295,12 +295,12 @@ impl Group {
     pub fn remove(&self) -> Result<()> {
         self.layout.hierarchies.iter().try_for_each(|hierarchy| {
             // The usual ones by name, deepest first; only when that fails somebody made more.
-            let usual = DIRECTORIES
+            let mut usual = DIRECTORIES
                 .iter()
                 .rev()
                 .map(|below| self.directory(hierarchy, below));
             let group = self.directory(hierarchy, "");
-            let removed: io::Result<()> = usual.map(|directory| remove_one(&directory)).collect();
+            let removed = usual.try_for_each(|directory| remove_one(&directory));
             removed
                 .or_else(|_| remove_tree(&group))
                 .map_err(|e| failed("remove control group", &group, e))
