@@ -18,5 +18,10 @@
     reason = "the client has every call, whether a test makes it or not"
 )]
 
+mod ends;
+mod files;
+mod groups;
 mod hello;
+mod inside;
+mod lifecycle;
 mod support;

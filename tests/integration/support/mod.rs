@@ -5,6 +5,7 @@ pub mod console;
 pub mod daemon;
 pub mod document;
 pub mod events;
+pub mod facts;
 pub mod host;
 pub mod inventory;
 pub mod network;
@@ -15,6 +16,7 @@ pub use bus::{Bus, Domain, Failure};
 pub use console::Console;
 pub use document::Document;
 pub use events::{Events, Step};
+pub use facts::{Facts, probe};
 pub use host::Host;
 
 use std::time::Duration;
