@@ -24,4 +24,6 @@ mod groups;
 mod hello;
 mod inside;
 mod lifecycle;
+mod many;
+mod restart;
 mod support;

@@ -59,7 +59,7 @@ impl Inventory {
     }
 }
 
-/// The processes of the test but its daemon, with what shows that they are its.
+/// The processes of the test but its daemon, with their names.
 pub fn processes(scope: &Scope<'_>) -> Vec<(u32, String)> {
     let own = fs::read_link("/proc/self/ns/mnt").unwrap();
     let mut found = Vec::new();
@@ -76,39 +76,39 @@ pub fn processes(scope: &Scope<'_>) -> Vec<(u32, String)> {
         if Some(pid) == scope.daemon || pid == std::process::id() {
             continue;
         }
-        if let Some(why) = belongs(scope, &entry.path(), &own) {
+        if belongs(scope, &entry.path(), &own) == Some(true) {
             let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-            found.push((pid, format!("{} ({why})", name.trim())));
+            found.push((pid, name.trim().to_owned()));
         }
     }
     found
 }
 
-fn belongs(scope: &Scope<'_>, process: &Path, own_mounts: &Path) -> Option<&'static str> {
-    let read = |file: &str| fs::read(process.join(file)).unwrap_or_default();
-    let text = |file: &str| String::from_utf8_lossy(&read(file)).into_owned();
+/// Whether a process is the test's; `None` for one that is gone.
+fn belongs(scope: &Scope<'_>, process: &Path, own_mounts: &Path) -> Option<bool> {
+    let text = |file: &str| {
+        let bytes = fs::read(process.join(file)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let link = |file: &str| fs::read_link(process.join(file)).ok();
     let directory = scope.directory.to_str().unwrap();
     let stat = text("stat");
-    let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
-    let (state, parent) = (fields.next()?, fields.next()?.parse::<u32>().ok());
-    if parent.is_some() && parent == scope.daemon {
-        return Some("child of the daemon");
+    let mut fields = stat.rsplit(") ").next()?.split(' ');
+    let (state, parent) = (fields.next()?, fields.next()?.parse::<u32>().ok()?);
+    if Some(parent) == scope.daemon {
+        return Some(true);
     }
     if state == "Z" || state == "X" {
         // Its parent is not ours, and nothing but its exit status is left.
-        return None;
+        return Some(false);
     }
-    if text("cmdline").contains(directory) {
-        return Some("named so");
-    }
-    if fs::read_link(process.join("fd/2")).is_ok_and(|it| it.starts_with(scope.directory)) {
-        return Some("logs there");
-    }
-    if text("cgroup").contains(&format!("{}/", scope.partition)) {
-        return Some("in its group");
-    }
-    let foreign = fs::read_link(process.join("ns/mnt")).is_ok_and(|it| it != own_mounts);
-    (foreign && text("mountinfo").contains(directory)).then_some("has its mounts")
+    let has_its_mounts = || {
+        link("ns/mnt").is_some_and(|it| it != own_mounts) && text("mountinfo").contains(directory)
+    };
+    let named = text("cmdline").contains(directory);
+    let logs = link("fd/2").is_some_and(|it| it.starts_with(scope.directory));
+    let grouped = text("cgroup").contains(&format!("{}/", scope.partition));
+    Some(named || logs || grouped || has_its_mounts())
 }
 
 /// Every control group below the partition, in every hierarchy of the host.
