@@ -80,9 +80,7 @@ fn check_init(plan: &Plan) -> Result<(), Failure> {
 
 /// Init starts with every signal unblocked and at its default, whatever this program does.
 fn reset_signals() -> Result<(), Failure> {
-    for signal in Signal::iterator().filter(|s| !matches!(s, Signal::SIGKILL | Signal::SIGSTOP)) {
-        crate::sys::set_signal(signal, false).attempt("reset signal", signal)?;
-    }
+    crate::sys::reset_signals().attempt("reset signals", "")?;
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
         .attempt("unblock signals", "")
 }
