@@ -3,7 +3,7 @@
 use zbus::Message;
 
 use super::fault::{Fault, arguments, reply};
-use crate::driver::{ConsoleSize, Domain, Driver};
+use crate::driver::{ConsoleSize, Domain, Driver, unsupported_flags};
 use crate::error::{Error, ErrorCode};
 
 pub(super) const INTERFACE: &str = "org.nsvirt.Domain1";
@@ -18,8 +18,7 @@ pub(super) async fn call(
         "OpenConsole" => {
             let (device, flags): (String, u32) = arguments(call)?;
             if flags != 0 {
-                let text = format!("unsupported flags (0x{flags:x}) to open a console");
-                return Err(Error::new(ErrorCode::InvalidArg, text).into());
+                return Err(unsupported_flags(flags, "domainOpenConsole").into());
             }
             let console = driver.open_console(domain, &device).await?;
             reply(call, &zbus::Fd::from(console))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use zbus::{Message, OwnedVariant, Variant};
 
 use super::fault::{Fault, arguments, reply};
-use crate::driver::{Domain, Driver};
+use crate::driver::{Domain, Driver, unsupported_flags};
 use crate::error::{Error, ErrorCode};
 
 pub(super) const INTERFACE: &str = "org.libvirt.Domain";
@@ -49,17 +49,17 @@ pub(super) async fn call(
         "Suspend" => driver.suspend(domain).await?,
         "Undefine" => driver.undefine(domain, arguments(call)?).await?,
         "GetState" => {
-            no_flags(arguments(call)?)?;
+            no_flags(arguments(call)?, "domainGetState")?;
             return reply(call, &(domain.snapshot().state_numbers(),));
         }
         "GetStats" => {
             let (groups, flags): (u32, u32) = arguments(call)?;
-            no_flags(flags)?;
+            no_flags(flags, "connectGetAllDomainStats")?;
             return reply(call, &stats(driver, domain, groups)?);
         }
         "GetXMLDesc" => return reply(call, &driver.xml_desc(domain, arguments(call)?)?),
         "MemoryStats" => {
-            no_flags(arguments(call)?)?;
+            no_flags(arguments(call)?, "domainMemoryStats")?;
             return reply(call, &memory_stats(driver, domain)?);
         }
         _ => return Err(Fault::UnknownMethod(member.to_owned())),
@@ -147,12 +147,10 @@ fn memory_stats(driver: &Driver, domain: &Domain) -> Result<HashMap<i32, u64>, F
     ]))
 }
 
-fn no_flags(flags: u32) -> Result<(), Error> {
-    match flags {
-        0 => Ok(()),
-        _ => Err(Error::new(
-            ErrorCode::InvalidArg,
-            format!("unsupported flags (0x{flags:x})"),
-        )),
+fn no_flags(flags: u32, function: &str) -> Result<(), Error> {
+    if flags == 0 {
+        Ok(())
+    } else {
+        Err(unsupported_flags(flags, function))
     }
 }

@@ -197,7 +197,10 @@ impl Domain {
     }
 
     pub(super) fn not_found(&self) -> Error {
-        not_found(format!("No domain with matching uuid '{}'", self.uuid))
+        not_found(format!(
+            "no domain with matching uuid '{}' ({})",
+            self.uuid, self.name
+        ))
     }
 
     pub(super) fn set_run(&self, run: Option<Arc<Run>>) {

@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
@@ -127,7 +127,7 @@ fn open_initctl(pid: u32) -> Result<Option<fs::File>> {
         let Ok(fd) = openat2(root.as_fd(), path, how) else {
             continue;
         };
-        let file = fs::File::from(OwnedFd::from(fd));
+        let file = fs::File::from(fd);
         if file.metadata().map_err(failed)?.file_type().is_fifo() {
             return Ok(Some(file));
         }

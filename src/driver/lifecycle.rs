@@ -141,7 +141,7 @@ pub fn admit(standing: Standing, operation: Operation) -> Result<Transition, Err
     };
     match (operation, state) {
         (Op::Create, State::Shutoff) => turn(State::Running, Lifecycle::Started),
-        (Op::Create, State::Running | State::Paused) => denied("domain is already running"),
+        (Op::Create, State::Running | State::Paused) => denied("Domain is already running"),
 
         (Op::Define, _) => Ok(Transition {
             next: Some(Standing {
@@ -154,7 +154,7 @@ pub fn admit(standing: Standing, operation: Operation) -> Result<Transition, Err
                 Lifecycle::Added
             }),
         }),
-        (Op::Undefine, _) if !persistent => denied("cannot undefine transient domain"),
+        (Op::Undefine, _) if !persistent => denied("Cannot undefine transient domain"),
         (Op::Undefine, _) => Ok(Transition {
             next: active.then_some(Standing {
                 state,
@@ -162,7 +162,7 @@ pub fn admit(standing: Standing, operation: Operation) -> Result<Transition, Err
             }),
             event: Some(Lifecycle::Undefined),
         }),
-        (Op::SetAutostart, _) if !persistent => denied("cannot set autostart for transient domain"),
+        (Op::SetAutostart, _) if !persistent => denied("Cannot set autostart for transient domain"),
         (Op::SetAutostart, _) => stay,
 
         (
@@ -297,7 +297,7 @@ mod tests {
         );
         assert_eq!(
             text(on, Operation::Undefine),
-            format!("{phrase}cannot undefine transient domain")
+            format!("{phrase}Cannot undefine transient domain")
         );
     }
 }

@@ -92,7 +92,7 @@ pub mod list_flags {
 impl Driver {
     /// The domains that all given groups of [`list_flags`] admit, by name.
     pub fn list(&self, flags: u32) -> Result<Vec<Arc<Domain>>> {
-        check_flags(flags, list_flags::ALL, "list domains")?;
+        check_flags(flags, list_flags::ALL, "connectListAllDomains")?;
         let mut domains = self.registry.all();
         domains.retain(|domain| matches_flags(&domain.snapshot(), flags));
         Ok(domains)
@@ -189,13 +189,19 @@ fn matches_flags(snapshot: &Snapshot, flags: u32) -> bool {
     })
 }
 
-/// Refuses flags that a call does not take, as libvirt does.
-fn check_flags(flags: u32, allowed: u32, call: &str) -> Result<()> {
+/// Refuses flags that a call does not take, in libvirt's words.
+fn check_flags(flags: u32, allowed: u32, function: &str) -> Result<()> {
     match flags & !allowed {
         0 => Ok(()),
-        unknown => Err(Error::new(
-            ErrorCode::InvalidArg,
-            format!("unsupported flags (0x{unknown:x}) to {call}"),
-        )),
+        unknown => Err(unsupported_flags(unknown, function)),
+    }
+}
+
+/// libvirt's answer to flags that a call does not take; it comes without the code's phrase.
+pub fn unsupported_flags(flags: u32, function: &str) -> Error {
+    let message = format!("unsupported flags (0x{flags:x}) in function {function}");
+    Error {
+        message,
+        ..Error::new(ErrorCode::InvalidArg, "")
     }
 }

@@ -95,7 +95,7 @@ impl Driver {
 
     async fn take_over(self: &Arc<Self>, record: Record) -> Result<()> {
         let Record {
-            supervisor: pid,
+            supervisor,
             reason,
             mut live,
         } = record;
@@ -103,20 +103,23 @@ impl Driver {
         let partition = live.partition.as_deref().unwrap_or(&self.partition);
         let group = Group::new(&self.layout, partition, &live.name);
         let socket = self.store.run_files(live.uuid).socket;
-        let Some(supervisor) = Supervisor::connect(pid, &socket)? else {
-            return self.bury(&domain, pid, group).await;
+        let connected = supervisor
+            .map(|pid| Supervisor::connect(pid, &socket))
+            .transpose()?;
+        let Some(supervisor) = connected.flatten() else {
+            return self.bury(&domain, supervisor, group).await;
         };
         let run = Arc::new(Run::new(supervisor, group.clone()));
         domain.set_run(Some(run.clone()));
         // Nothing is published before it answers, so that its end meanwhile is ours to clear.
         let watch = tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
-        live.id = Some(pid);
+        live.id = Some(run.supervisor.pid);
         if let Err(error) = meet(&run, &Request::Attach, &mut live).await {
             watch.abort();
             domain.set_run(None);
             tracing::warn!("domain '{}' did not survive: {error}", domain.name);
             run.supervisor.process.kill()?;
-            return self.bury(&domain, pid, group).await;
+            return self.bury(&domain, live.id, group).await;
         }
         let paused = run.group.is_frozen()?;
         domain.publish(|snapshot| {
@@ -132,8 +135,8 @@ impl Driver {
     }
 
     /// Clears up after a container that ended while no daemon was there, or never began.
-    async fn bury(&self, domain: &Domain, pid: u32, group: Group) -> Result<()> {
-        if group.has_supervisor(pid)
+    async fn bury(&self, domain: &Domain, pid: Option<u32>, group: Group) -> Result<()> {
+        if let Some(pid) = pid.filter(|pid| group.has_supervisor(*pid))
             && let Ok(Some(dying)) = Process::open(pid)
         {
             // Its socket is gone, so it is on its last lines; they are short.

@@ -74,7 +74,7 @@ impl Driver {
 
     /// Takes a domain's definition away; one that runs goes on without.
     pub async fn undefine(&self, domain: &Domain, flags: u32) -> Result<()> {
-        check_flags(flags, 0, "undefine")?;
+        check_flags(flags, 0, "domainUndefineFlags")?;
         let (_turn, transition) = domain.job(Operation::Undefine).await?;
         self.store.delete(&domain.name)?;
         domain.publish(|snapshot| {
@@ -87,7 +87,7 @@ impl Driver {
 
     /// Starts a defined domain.
     pub async fn create(self: &Arc<Self>, domain: &Arc<Domain>, flags: u32) -> Result<()> {
-        check_flags(flags, 0, "create")?;
+        check_flags(flags, 0, "domainCreateWithFlags")?;
         let (_turn, transition) = domain.job(Operation::Create).await?;
         let definition = domain.snapshot().definition.clone();
         let definition = definition.ok_or_else(|| domain.not_found())?;
@@ -99,7 +99,7 @@ impl Driver {
     /// Starts a domain from a document that is not kept: when it stops, it is no more, unless it
     /// was defined before.
     pub async fn create_xml(self: &Arc<Self>, text: &str, flags: u32) -> Result<Arc<Domain>> {
-        check_flags(flags, 0, "create")?;
+        check_flags(flags, 0, "domainCreateXML")?;
         let document = self.parse(text)?;
         let domain = self.registry.claim(document.uuid, &document.name)?;
         let created = self.create_claimed(&domain, &document).await;
@@ -113,7 +113,10 @@ impl Driver {
         document: &Document,
     ) -> Result<()> {
         let _turn = domain.turn().await?;
-        let transition = domain.admit(Operation::Create)?;
+        let transition = domain.admit(Operation::Create).map_err(|_| {
+            let text = format!("domain '{}' is already active", domain.name);
+            Error::new(ErrorCode::OperationInvalid, text)
+        })?;
         self.start(domain, document).await?;
         self.settle(domain, transition);
         Ok(())
@@ -121,7 +124,7 @@ impl Driver {
 
     /// Ends a domain at once.
     pub async fn destroy(&self, domain: &Domain, flags: u32) -> Result<()> {
-        check_flags(flags, 0, "destroy")?;
+        check_flags(flags, 0, "domainDestroyFlags")?;
         let (_turn, _) = domain.job(Operation::Destroy).await?;
         let run = domain.run()?;
         self.end(domain, &run).await?;
@@ -148,7 +151,11 @@ impl Driver {
         wish: Wish,
         flags: u32,
     ) -> Result<()> {
-        check_flags(flags, VIA_INITCTL | VIA_SIGNAL, "ask init")?;
+        let function = match wish {
+            Wish::PowerOff => "domainShutdownFlags",
+            Wish::Reboot => "domainReboot",
+        };
+        check_flags(flags, VIA_INITCTL | VIA_SIGNAL, function)?;
         let (_turn, _) = domain.job(operation).await?;
         match domain.run()?.init() {
             Some(init) => init_request::ask(&init, wish, flags),
@@ -190,14 +197,11 @@ impl Driver {
             snapshot.reason = reason;
         });
         match &domain.snapshot().live {
-            Some(live) => {
-                let supervisor = live.id.unwrap_or_default();
-                self.store.record(&Record {
-                    supervisor,
-                    reason,
-                    live: (**live).clone(),
-                })
-            }
+            Some(live) => self.store.record(&Record {
+                supervisor: live.id,
+                reason,
+                live: (**live).clone(),
+            }),
             None => Ok(()),
         }
     }
@@ -212,7 +216,7 @@ impl Driver {
 
     /// A domain's document: the one it runs from, or (flag 2) the one it will start from next.
     pub fn xml_desc(&self, domain: &Domain, flags: u32) -> Result<String> {
-        check_flags(flags, XML_FLAGS, "dump XML")?;
+        check_flags(flags, XML_FLAGS, "domainGetXMLDesc")?;
         let snapshot = domain.snapshot();
         let inactive = flags & XML_INACTIVE != 0;
         let document = match &snapshot.definition {

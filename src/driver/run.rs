@@ -14,7 +14,7 @@ use crate::cgroup::Group;
 use crate::container::protocol::{Message, Request};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::Domain as Document;
-use crate::plan::{self, Placement};
+use crate::plan::{self, Placement, Plan};
 use crate::sys::pidfd;
 
 /// How long a killed container may take to be gone, before its supervisor is killed too.
@@ -41,26 +41,10 @@ impl Driver {
         let mut live = document.clone();
         let partition = live.partition.get_or_insert_with(|| self.partition.clone());
         let group = Group::new(&self.layout, partition, &domain.name);
-        let plan = plan::build(
-            &live,
-            &self.host,
-            placement(&group),
-            self.store.run_files(domain.uuid),
-        )?;
-        let log = self.store.log(&domain.name)?;
+        let files = self.store.run_files(domain.uuid);
+        let plan = plan::build(&live, &self.host, placement(&group), files)?;
         self.store.forget_run(domain.uuid)?;
-        group.create()?;
-        let spawned = group
-            .limit_memory(plan.limits.memory)
-            .and_then(|()| Supervisor::spawn(&self.supervisor, &plan, log));
-        let run = match spawned {
-            Ok(supervisor) => Arc::new(Run::new(supervisor, group)),
-            Err(error) => return Err(also(error, group.remove())),
-        };
-        live.id = Some(run.supervisor.pid);
-        domain.set_run(Some(run.clone()));
-        tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
-        match self.launch(&run, &mut live).await {
+        match self.launch(domain, &plan, &group, &mut live).await {
             Ok(()) => {
                 domain.publish(|snapshot| {
                     snapshot.live = Some(Arc::new(live));
@@ -70,22 +54,46 @@ impl Driver {
                 Ok(())
             }
             Err(error) => {
+                let cleared = match domain.run() {
+                    Ok(run) => self.clear(domain, &run).await,
+                    Err(_never_spawned) => self.clear_host(domain, &group).await,
+                };
                 domain.set_run(None);
-                let cleared = self.clear(domain, &run).await;
                 domain.publish(|snapshot| snapshot.reason = reason::SHUTOFF_FAILED);
                 Err(also(error, cleared))
             }
         }
     }
 
-    /// Puts the run on record, lets the supervisor go, and waits until init is executed.
-    async fn launch(&self, run: &Run, live: &mut Document) -> Result<()> {
+    /// Does what [`Self::start`] undoes. Each thing is on record before it is made, so that a
+    /// daemon that comes after a crash at any point finds what is to clear up.
+    async fn launch(
+        self: &Arc<Self>,
+        domain: &Arc<Domain>,
+        plan: &Plan,
+        group: &Group,
+        live: &mut Document,
+    ) -> Result<()> {
+        self.record(None, live)?;
+        group.create()?;
+        group.limit_memory(plan.limits.memory)?;
+        let supervisor = Supervisor::spawn(&self.supervisor, plan, self.store.log(&domain.name)?)?;
+        let pid = supervisor.pid;
+        let run = Arc::new(Run::new(supervisor, group.clone()));
+        domain.set_run(Some(run.clone()));
+        tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
+        live.id = Some(pid);
+        self.record(Some(pid), live)?;
+        meet(&run, &Request::Go, live).await
+    }
+
+    fn record(&self, supervisor: Option<u32>, live: &Document) -> Result<()> {
+        let live = live.clone();
         self.store.record(&Record {
-            supervisor: run.supervisor.pid,
+            supervisor,
             reason: reason::RUNNING_BOOTED,
-            live: live.clone(),
-        })?;
-        meet(run, &Request::Go, live).await
+            live,
+        })
     }
 
     /// Follows one run to its end, whoever ends it.
@@ -166,7 +174,7 @@ impl Driver {
     }
 
     /// Removes what a run leaves: processes, groups, files. The supervisor ends if it has not.
-    async fn clear(&self, domain: &Domain, run: &Run) -> Result<()> {
+    pub(super) async fn clear(&self, domain: &Domain, run: &Run) -> Result<()> {
         run.supervisor.process.kill()?;
         run.supervisor.process.ended().await;
         run.supervisor.process.reap();

@@ -25,8 +25,8 @@ pub(super) struct Store {
 /// What is known of a running container while no daemon is there to know it.
 #[derive(Debug)]
 pub(super) struct Record {
-    /// Process ID of its supervisor.
-    pub(super) supervisor: u32,
+    /// Process ID of its supervisor, once there is one.
+    pub(super) supervisor: Option<u32>,
     /// libvirt's reason for its state.
     pub(super) reason: i32,
     /// The document it was started from.
@@ -151,8 +151,9 @@ impl Store {
             live,
         } = record;
         let file = self.record_file(live.uuid);
+        let pid = supervisor.map_or_else(String::new, |pid| format!(" pid='{pid}'"));
         let text = format!(
-            "<domstatus pid='{supervisor}' reason='{reason}'>\n{}</domstatus>\n",
+            "<domstatus reason='{reason}'{pid}>\n{}</domstatus>\n",
             live.format(View::Live)
         );
         replace(&file, text.as_bytes(), false).map_err(|e| failed("write", &file, e))
@@ -200,20 +201,18 @@ fn read_definition(file: &Path) -> Result<Domain> {
 
 fn read_record(file: &Path) -> Result<Record> {
     let root = xml::parse(&read(file)?)?;
-    let number = |name| -> Result<i64> {
-        let text = root.required_attr(name)?;
+    let number = |text: &str| -> Result<i32> {
         text.parse()
-            .map_err(|_| Error::xml(root.line, format!("{name}='{text}' is no number")))
+            .map_err(|_| Error::xml(root.line, format!("'{text}' is no number")))
     };
+    let supervisor = root.attr("pid").map(number).transpose()?;
+    let supervisor = supervisor.map(u32::try_from).transpose();
     let domain = root
         .child("domain")
         .ok_or_else(|| Error::xml(root.line, "no <domain>"))?;
-    let supervisor = number("pid")?;
     Ok(Record {
-        supervisor: supervisor
-            .try_into()
-            .map_err(|_| Error::xml(root.line, "bad pid"))?,
-        reason: number("reason")?.try_into().unwrap_or_default(),
+        supervisor: supervisor.map_err(|_| Error::xml(root.line, "a negative process ID"))?,
+        reason: number(root.required_attr("reason")?)?,
         live: Domain::parse_element(domain)?,
     })
 }

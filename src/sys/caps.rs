@@ -30,18 +30,16 @@ pub fn last() -> io::Result<u32> {
 /// inheritable, ambient and bounding sets of this process, `last` being the kernel's highest.
 pub fn drop_all(mask: u64, last: u32) -> io::Result<()> {
     // SAFETY: integers only; clears the ambient set.
-    super::check(
-        unsafe {
-            libc::prctl(
-                libc::PR_CAP_AMBIENT,
-                libc::PR_CAP_AMBIENT_CLEAR_ALL,
-                0,
-                0,
-                0,
-            )
-        }
-        .into(),
-    )?;
+    let cleared = unsafe {
+        libc::prctl(
+            libc::PR_CAP_AMBIENT,
+            libc::PR_CAP_AMBIENT_CLEAR_ALL,
+            0,
+            0,
+            0,
+        )
+    };
+    super::check(cleared.into())?;
     for capability in (0..=last.min(63)).filter(|number| mask & (1 << number) != 0) {
         // SAFETY: integers only.
         let result = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };

@@ -1,0 +1,82 @@
+# bash completion of nsvirsh, made from its table of commands
+# shellcheck shell=bash disable=SC2207
+
+_nsvirsh_domains() {
+    local IFS=$'\n'
+    "${COMP_WORDS[0]}" -q "${_nsvirsh_bus[@]}" list --all --name 2>/dev/null
+}
+
+_nsvirsh() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+    local command='' i _nsvirsh_bus=()
+    COMPREPLY=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        -c|--connect) _nsvirsh_bus=(-c "${COMP_WORDS[i+1]}"); ((i++)) ;;
+        -d|-e|-k|-K|-l|--debug|--escape|--log) ((i++)) ;;
+        -*) ;;
+        *) command=${COMP_WORDS[i]}; break ;;
+        esac
+    done
+    case $command:$prev in
+    autostart:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    console:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    create:--file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    define:--file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    destroy:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    domid:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    domname:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    domuuid:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    dumpxml:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    reboot:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    reboot:--mode) COMPREPLY=($(compgen -W "acpi agent initctl signal paravirt" -- "$cur")); return ;;
+    resume:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    shutdown:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    shutdown:--mode) COMPREPLY=($(compgen -W "acpi agent initctl signal paravirt" -- "$cur")); return ;;
+    start:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    suspend:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    ttyconsole:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    undefine:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    dominfo:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    domstate:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    event:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    event:--event) COMPREPLY=($(compgen -W "lifecycle reboot rtc-change watchdog io-error graphics io-error-reason control-error block-job disk-change tray-change pm-wakeup pm-suspend balloon-change pm-suspend-disk device-removed block-job-2 tunable agent-lifecycle device-added migration-iteration job-completed device-removal-failed metadata-change block-threshold memory-failure memory-device-size-change" -- "$cur")); return ;;
+    cd:--dir) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    help:--command) COMPREPLY=($(compgen -W "autostart console create define destroy domid domname domuuid dumpxml reboot resume shutdown start suspend ttyconsole undefine dominfo domstate list event hostname uri version cd connect echo exit help pwd quit" -- "$cur")); return ;;
+    esac
+    case $command in
+    '') COMPREPLY=($(compgen -W "autostart console create define destroy domid domname domuuid dumpxml reboot resume shutdown start suspend ttyconsole undefine dominfo domstate list event hostname uri version cd connect echo exit help pwd quit --connect --debug --escape --help --log --quiet --readonly --timing --version" -- "$cur")) ;;
+    autostart) COMPREPLY=($(compgen -W "--domain --disable --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    console) COMPREPLY=($(compgen -W "--domain --devname --force --safe --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    create) COMPREPLY=($(compgen -f -W "--file --console --paused --autodestroy --validate --help" -- "$cur")) ;;
+    define) COMPREPLY=($(compgen -f -W "--file --validate --help" -- "$cur")) ;;
+    destroy) COMPREPLY=($(compgen -W "--domain --graceful --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    domid) COMPREPLY=($(compgen -W "--domain --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    domname) COMPREPLY=($(compgen -W "--domain --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    domuuid) COMPREPLY=($(compgen -W "--domain --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    dumpxml) COMPREPLY=($(compgen -W "--domain --inactive --security-info --update-cpu --migratable --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    reboot) COMPREPLY=($(compgen -W "--domain --mode --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    resume) COMPREPLY=($(compgen -W "--domain --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    shutdown) COMPREPLY=($(compgen -W "--domain --mode --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    start) COMPREPLY=($(compgen -W "--domain --console --paused --autodestroy --bypass-cache --force-boot --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    suspend) COMPREPLY=($(compgen -W "--domain --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    ttyconsole) COMPREPLY=($(compgen -W "--domain --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    undefine) COMPREPLY=($(compgen -W "--domain --managed-save --snapshots-metadata --checkpoints-metadata --nvram --keep-nvram --tpm --keep-tpm --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    dominfo) COMPREPLY=($(compgen -W "--domain --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    domstate) COMPREPLY=($(compgen -W "--domain --reason --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    list) COMPREPLY=($(compgen -W "--inactive --all --transient --persistent --with-snapshot --without-snapshot --with-checkpoint --without-checkpoint --state-running --state-paused --state-shutoff --state-other --autostart --no-autostart --with-managed-save --without-managed-save --uuid --name --id --table --managed-save --title --help" -- "$cur")) ;;
+    event) COMPREPLY=($(compgen -W "--domain --event --all --loop --timeout --list --timestamp --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    hostname) COMPREPLY=($(compgen -W "--help" -- "$cur")) ;;
+    uri) COMPREPLY=($(compgen -W "--help" -- "$cur")) ;;
+    version) COMPREPLY=($(compgen -W "--daemon --help" -- "$cur")) ;;
+    cd) COMPREPLY=($(compgen -f -W "--dir --help" -- "$cur")) ;;
+    connect) COMPREPLY=($(compgen -W "--name --readonly --help" -- "$cur")) ;;
+    echo) COMPREPLY=($(compgen -W "--shell --xml --split --err --help" -- "$cur")) ;;
+    exit) COMPREPLY=($(compgen -W "--help" -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W "--command --help autostart console create define destroy domid domname domuuid dumpxml reboot resume shutdown start suspend ttyconsole undefine dominfo domstate list event hostname uri version cd connect echo exit help pwd quit" -- "$cur")) ;;
+    pwd) COMPREPLY=($(compgen -W "--help" -- "$cur")) ;;
+    quit) COMPREPLY=($(compgen -W "--help" -- "$cur")) ;;
+    esac
+}
+
+complete -F _nsvirsh nsvirsh
