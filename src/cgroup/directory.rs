@@ -21,10 +21,7 @@ pub(super) fn create(hierarchy: &Hierarchy, directory: &Path) -> io::Result<()> 
         // A new cpuset is empty and takes no process.
         Version::V1(_) if hierarchy.controls("cpuset") => {
             for file in ["cpuset.cpus", "cpuset.mems"] {
-                fs::write(
-                    directory.join(file),
-                    fs::read_to_string(parent.join(file))?.trim(),
-                )?;
+                fs::write(directory.join(file), fs::read_to_string(parent.join(file))?.trim())?;
             }
             Ok(())
         }
@@ -85,11 +82,7 @@ pub(super) fn kill_listed(group: &Path) -> io::Result<()> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         result => result?,
     };
-    for pid in listed
-        .lines()
-        .filter_map(|line| line.parse().ok())
-        .filter(|pid| *pid > 0)
-    {
+    for pid in listed.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 0) {
         // The number may be stale by now, the pidfd is not: what is killed is in the group still.
         let Ok(pidfd) = crate::sys::pidfd::open(pid) else {
             continue;

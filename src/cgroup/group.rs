@@ -45,25 +45,16 @@ impl Group {
 
     fn directory(&self, hierarchy: &Hierarchy, below: &str) -> PathBuf {
         let group = hierarchy.mount.join(&self.partition).join(&self.name);
-        if below.is_empty() {
-            group
-        } else {
-            group.join(below)
-        }
+        if below.is_empty() { group } else { group.join(below) }
     }
 
     fn v1(&self) -> impl Iterator<Item = &Hierarchy> {
-        self.layout
-            .hierarchies
-            .iter()
-            .filter(|h| h.version != Version::V2)
+        self.layout.hierarchies.iter().filter(|h| h.version != Version::V2)
     }
 
     /// A directory of the version 2 group, on a host that has version 2.
     fn v2(&self, below: &str) -> Option<PathBuf> {
-        self.layout
-            .v2()
-            .map(|hierarchy| self.directory(hierarchy, below))
+        self.layout.v2().map(|hierarchy| self.directory(hierarchy, below))
     }
 
     fn v1_with(&self, controller: &str, below: &str) -> Option<PathBuf> {
@@ -73,17 +64,10 @@ impl Group {
 
     /// Creates the groups, or none of them. What an earlier run left there, empty, is removed.
     pub fn create(&self) -> Result<()> {
-        let created = self
-            .layout
-            .hierarchies
-            .iter()
-            .try_for_each(|h| self.create_in(h));
+        let created = self.layout.hierarchies.iter().try_for_each(|h| self.create_in(h));
         created.map_err(|error| match self.remove() {
             Ok(()) => error,
-            Err(left) => Error {
-                message: format!("{}; {}", error.message, left.message),
-                ..error
-            },
+            Err(left) => Error { message: format!("{}; {}", error.message, left.message), ..error },
         })
     }
 
@@ -99,9 +83,7 @@ impl Group {
             .filter(|path| !path.as_os_str().is_empty())
             .map(|path| hierarchy.mount.join(path))
             .collect();
-        let own = DIRECTORIES
-            .iter()
-            .map(|below| self.directory(hierarchy, below));
+        let own = DIRECTORIES.iter().map(|below| self.directory(hierarchy, below));
         for directory in ancestors.into_iter().rev().chain(own) {
             directory::create(hierarchy, &directory)
                 .map_err(|e| failed("create control group", &directory, e))?;
@@ -115,30 +97,24 @@ impl Group {
             (Some(directory), _) => (directory, false),
             (None, Some(directory)) => (directory, true),
             (None, None) => {
-                return Err(error(
-                    "the host has no memory controller to limit the container with",
-                ));
+                return Err(error("the host has no memory controller to limit the container with"));
             }
         };
         let limit = i64::try_from(bytes).unwrap_or(i64::MAX);
-        MemController::new(directory.clone(), version2)
-            .set_limit(limit)
-            .map_err(|cause| {
-                use std::error::Error as _;
-                let source = cause.source().and_then(|it| it.downcast_ref::<io::Error>());
-                let reason = source.map_or_else(|| cause.to_string(), errno_text);
-                error(format!(
-                    "cannot limit memory to {bytes} bytes in {}: {reason}",
-                    directory.display()
-                ))
-            })
+        MemController::new(directory.clone(), version2).set_limit(limit).map_err(|cause| {
+            use std::error::Error as _;
+            let source = cause.source().and_then(|it| it.downcast_ref::<io::Error>());
+            let reason = source.map_or_else(|| cause.to_string(), errno_text);
+            error(format!(
+                "cannot limit memory to {bytes} bytes in {}: {reason}",
+                directory.display()
+            ))
+        })
     }
 
     /// Version 1 files that take the supervisor's process ID.
     pub fn supervisor_tasks(&self) -> Vec<PathBuf> {
-        self.v1()
-            .map(|h| self.directory(h, SUPERVISOR).join("tasks"))
-            .collect()
+        self.v1().map(|h| self.directory(h, SUPERVISOR).join("tasks")).collect()
     }
 
     /// Version 2 directory of the supervisor.
@@ -148,9 +124,7 @@ impl Group {
 
     /// Version 1 files that take init's process ID.
     pub fn init_tasks(&self) -> Vec<PathBuf> {
-        self.v1()
-            .map(|h| self.directory(h, INIT).join("tasks"))
-            .collect()
+        self.v1().map(|h| self.directory(h, INIT).join("tasks")).collect()
     }
 
     /// Version 2 directory that init is born in.
@@ -221,9 +195,7 @@ impl Group {
     /// Whether the container is suspended, as the kernel says.
     pub fn is_frozen(&self) -> Result<bool> {
         if let Some(payload) = self.v2(PAYLOAD) {
-            return Ok(read(&payload.join("cgroup.events"))?
-                .lines()
-                .any(|it| it == "frozen 1"));
+            return Ok(read(&payload.join("cgroup.events"))?.lines().any(|it| it == "frozen 1"));
         }
         match self.v1_with("freezer", PAYLOAD) {
             Some(freezer) => Ok(read(&freezer.join("freezer.state"))?.trim() == "FROZEN"),
@@ -251,11 +223,7 @@ impl Group {
         let changed = fd::watch(changed, Interest::PRIORITY).map_err(watch)?;
         // Reading through the watched descriptor is what arms its next event.
         while !reread(&file).map_err(watch)?.lines().any(|it| it == line) {
-            changed
-                .ready(Interest::PRIORITY)
-                .await
-                .map_err(watch)?
-                .clear_ready();
+            changed.ready(Interest::PRIORITY).await.map_err(watch)?.clear_ready();
         }
         Ok(())
     }
@@ -281,9 +249,7 @@ impl Group {
             (Some(group), _) => number(&read(&group.join("cpuacct.usage"))?),
             (None, Some(group)) => {
                 let text = read(&group.join("cpu.stat"))?;
-                let usage = text
-                    .lines()
-                    .find_map(|line| line.strip_prefix("usage_usec "));
+                let usage = text.lines().find_map(|line| line.strip_prefix("usage_usec "));
                 usage.map_or(0, number).saturating_mul(1000)
             }
             (None, None) => 0,
@@ -295,10 +261,7 @@ impl Group {
     pub fn remove(&self) -> Result<()> {
         self.layout.hierarchies.iter().try_for_each(|hierarchy| {
             // The usual ones by name, deepest first; only when that fails somebody made more.
-            let mut usual = DIRECTORIES
-                .iter()
-                .rev()
-                .map(|below| self.directory(hierarchy, below));
+            let mut usual = DIRECTORIES.iter().rev().map(|below| self.directory(hierarchy, below));
             let group = self.directory(hierarchy, "");
             let removed = usual.try_for_each(|path| directory::remove_one(&path));
             removed

@@ -72,10 +72,9 @@ fn take_console() -> Result<(), Failure> {
 /// libvirt's words for the most common mistake, before it becomes a bare errno of exec.
 fn check_init(plan: &Plan) -> Result<(), Failure> {
     let path = &plan.init.path;
-    std::fs::metadata(path).map(drop).attempt(
-        &format!("find init path '{path}' relative to container root"),
-        "",
-    )
+    std::fs::metadata(path)
+        .map(drop)
+        .attempt(&format!("find init path '{path}' relative to container root"), "")
 }
 
 /// Init starts with every signal unblocked and at its default, whatever this program does.

@@ -59,11 +59,7 @@ pub(super) fn start(plan: &Plan) -> Result<Init, Failure> {
         Side::Parent { pid, pidfd } => {
             drop(reporter);
             match hear(&report) {
-                Ok(()) => Ok(Init {
-                    pid,
-                    pidfd,
-                    terminals,
-                }),
+                Ok(()) => Ok(Init { pid, pidfd, terminals }),
                 Err(failure) => Err(reap(&pidfd, failure)),
             }
         }
@@ -96,10 +92,7 @@ fn reap(child: &OwnedFd, failure: Failure) -> Failure {
     match pidfd::kill(child.as_fd()).and_then(|()| pidfd::wait(child.as_fd())) {
         Ok(_) => failure,
         Err(error) => Failure {
-            attempt: format!(
-                "{}; and its process could not be ended: {error}",
-                failure.attempt
-            ),
+            attempt: format!("{}; and its process could not be ended: {error}", failure.attempt),
             ..failure
         },
     }
@@ -108,9 +101,7 @@ fn reap(child: &OwnedFd, failure: Failure) -> Failure {
 /// The version 2 group that init is born in.
 fn group(plan: &Plan) -> Result<Option<File>, Failure> {
     let group = plan.placement.init_v2.first();
-    group
-        .map(|path| File::open(path).attempt("open control group", path.display()))
-        .transpose()
+    group.map(|path| File::open(path).attempt("open control group", path.display())).transpose()
 }
 
 fn namespaces(plan: &Plan) -> u64 {
@@ -133,10 +124,7 @@ fn terminals(count: usize) -> Result<(DetachedMount, Vec<Terminal>), Failure> {
     let terminals = (0..count).map(|_| {
         let master = open_master(Some(&devpts), c"ptmx").attempt("open a terminal", "ptmx")?;
         let slave = tty::open_slave(master.as_fd()).attempt("open a terminal", "")?;
-        Ok(Terminal {
-            master,
-            _slave: slave,
-        })
+        Ok(Terminal { master, _slave: slave })
     });
     let terminals = terminals.collect::<Result<_, Failure>>()?;
     Ok((devpts, terminals))

@@ -18,21 +18,13 @@ use std::io;
 
 /// Turns the C convention (-1 and errno) into a result.
 fn check(result: libc::c_long) -> io::Result<libc::c_long> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
 /// Gives a signal a disposition that is no function of this program (default or ignored).
 pub fn set_signal(signal: nix::sys::signal::Signal, ignore: bool) -> io::Result<()> {
     use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, sigaction};
-    let handler = if ignore {
-        SigHandler::SigIgn
-    } else {
-        SigHandler::SigDfl
-    };
+    let handler = if ignore { SigHandler::SigIgn } else { SigHandler::SigDfl };
     let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
     // SAFETY: no handler of ours is installed, so nothing can run at a bad moment.
     unsafe { sigaction(signal, &action) }?;

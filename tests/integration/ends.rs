@@ -20,10 +20,7 @@ fn init_is_asked_to_shut_down() {
         return;
     };
     let events = host.bus().events();
-    let domain = host
-        .bus()
-        .define(host.document("polite").script(TRAPS_TERM))
-        .unwrap();
+    let domain = host.bus().define(host.document("polite").script(TRAPS_TERM)).unwrap();
     domain.create().unwrap();
     domain.console().wait_for("ready\r\n");
     domain.shutdown().unwrap();
@@ -127,10 +124,7 @@ fn a_killed_supervisor_is_a_failure_and_leaves_nothing() {
     let before = host.inventory();
     let events = host.bus().events();
     let script = "sleep 1000 & setsid sleep 1000 & echo ready; wait";
-    let domain = host
-        .bus()
-        .define(host.document("orphan").script(script))
-        .unwrap();
+    let domain = host.bus().define(host.document("orphan").script(script)).unwrap();
     events.expect(&domain, &[Step::ADDED]);
     for pause in [false, true] {
         domain.create().unwrap();
@@ -140,9 +134,7 @@ fn a_killed_supervisor_is_a_failure_and_leaves_nothing() {
             domain.suspend().unwrap();
             events.expect(&domain, &[Step::SUSPENDED]);
         }
-        crate::support::process::Process::open(domain.id())
-            .unwrap()
-            .kill();
+        crate::support::process::Process::open(domain.id()).unwrap().kill();
         events.expect(&domain, &[Step::FAILED]);
         assert_eq!(domain.state(), (5, 6));
         before.assert_same(&host.inventory(), "after the death of a supervisor");

@@ -15,11 +15,7 @@ fn kernel_file_systems_are_guarded() {
     let document =
         probe(host.document("proc")).os(&format!("<initenv name='PROBE_WRITE'>{wanted}</initenv>"));
     let (_domain, facts) = Facts::of(&host, &document);
-    for path in [
-        "/proc/sys/kernel/hostname",
-        "/proc/sys/vm/swappiness",
-        "/proc/sysrq-trigger",
-    ] {
+    for path in ["/proc/sys/kernel/hostname", "/proc/sys/vm/swappiness", "/proc/sysrq-trigger"] {
         assert_eq!(facts.of_word("write", path), "no", "{path}");
     }
     let hugepages = "/sys/kernel/mm/transparent_hugepage/enabled";
@@ -27,11 +23,9 @@ fn kernel_file_systems_are_guarded() {
     // The probe can tell the difference.
     assert_eq!(facts.of_word("write", "/proc/self/comm"), "yes");
     assert_eq!(facts.of_word("write", "/tmp/file"), "yes");
-    for (path, kind, read_only) in [
-        ("/proc", "proc", false),
-        ("/proc/sys", "proc", true),
-        ("/sys", "sysfs", true),
-    ] {
+    for (path, kind, read_only) in
+        [("/proc", "proc", false), ("/proc/sys", "proc", true), ("/sys", "sysfs", true)]
+    {
         let mount = facts.mount(path);
         assert_eq!(mount.kind, kind);
         assert_eq!(mount.has("ro"), read_only, "{mount:?}");
@@ -110,22 +104,14 @@ fn nothing_of_the_host_can_be_seen() {
         assert!(own || known.contains(&mount.kind), "{mount:?}");
     }
     // Up from the root is the root.
-    let inodes: Vec<_> = facts
-        .all("inode")
-        .iter()
-        .map(|it| it.trim().split(' ').next().unwrap())
-        .collect();
+    let inodes: Vec<_> =
+        facts.all("inode").iter().map(|it| it.trim().split(' ').next().unwrap()).collect();
     assert_eq!(inodes.len(), 3);
     assert!(inodes.iter().all(|it| *it == inodes[0]), "{inodes:?}");
-    let mut top: Vec<_> = facts
-        .all("top")
-        .into_iter()
-        .filter(|it| !it.starts_with("/."))
-        .collect();
+    let mut top: Vec<_> = facts.all("top").into_iter().filter(|it| !it.starts_with("/.")).collect();
     top.sort_unstable();
-    let expected = [
-        "/bin", "/data", "/dev", "/etc", "/proc", "/root", "/run", "/sbin", "/sys", "/tmp",
-    ];
+    let expected =
+        ["/bin", "/data", "/dev", "/etc", "/proc", "/root", "/run", "/sbin", "/sys", "/tmp"];
     assert_eq!(top, expected);
 }
 
@@ -144,12 +130,9 @@ fn a_read_only_root_is_read_only() {
         .os("<initenv name='PROBE_WRITE'>/file /tmp/file /data/file /scratch/file</initenv>");
     let (_domain, facts) = Facts::of(&host, &document);
     assert!(facts.mount("/").has("ro"));
-    for (path, can) in [
-        ("/file", "no"),
-        ("/tmp/file", "no"),
-        ("/data/file", "yes"),
-        ("/scratch/file", "yes"),
-    ] {
+    for (path, can) in
+        [("/file", "no"), ("/tmp/file", "no"), ("/data/file", "yes"), ("/scratch/file", "yes")]
+    {
         assert_eq!(facts.of_word("write", path), can, "{path}");
     }
     assert!(source.join("file").exists());
@@ -182,17 +165,9 @@ fn a_ram_file_system_has_its_size() {
     let (domain, facts) = Facts::of(&host, &probe(host.document("ram")).device(ram));
     let mount = facts.mount("/ram");
     assert_eq!(mount.kind, "tmpfs");
-    assert!(
-        mount.super_options.split(',').any(|it| it == "size=2048k"),
-        "{mount:?}"
-    );
+    assert!(mount.super_options.split(',').any(|it| it == "size=2048k"), "{mount:?}");
     domain.destroy().unwrap();
-    assert!(
-        fs::read_dir(host.tree.path.join("ram"))
-            .unwrap()
-            .next()
-            .is_none()
-    );
+    assert!(fs::read_dir(host.tree.path.join("ram")).unwrap().next().is_none());
     // Full is full.
     let script = "dd if=/dev/zero of=/ram/file bs=1024 count=4096 2>/dev/null; \
                   wc -c </ram/file; echo done; read line";

@@ -29,15 +29,8 @@ fn the_memory_limit_is_in_force_and_out_of_reach() {
     let payload = host.group("memory", "memory", "payload");
     let limit = ["memory.limit_in_bytes", "memory.max"].map(|it| payload.join(it));
     let limit = limit.iter().find(|it| it.exists()).unwrap();
-    assert_eq!(
-        read(limit).trim(),
-        (48 << 20).to_string(),
-        "after what the container tried"
-    );
-    for path in limits
-        .split_whitespace()
-        .filter(|it| it.contains("/memory/"))
-    {
+    assert_eq!(read(limit).trim(), (48 << 20).to_string(), "after what the container tried");
+    for path in limits.split_whitespace().filter(|it| it.contains("/memory/")) {
         assert_eq!(facts.of_word("raise", path), "no", "{path}");
     }
 }
@@ -65,11 +58,7 @@ fn the_container_sees_its_own_group_as_the_root() {
     for line in own {
         assert!(line.ends_with(":/"), "{line}");
     }
-    for mount in facts
-        .mounts()
-        .iter()
-        .filter(|it| it.kind.starts_with("cgroup"))
-    {
+    for mount in facts.mounts().iter().filter(|it| it.kind.starts_with("cgroup")) {
         assert_eq!(mount.root, "/", "{mount:?}");
     }
     // The supervisor is elsewhere, in every hierarchy it was put in.
@@ -78,15 +67,9 @@ fn the_container_sees_its_own_group_as_the_root() {
     let of = |pid: u32, below: &str| {
         let text = read(format!("/proc/{pid}/cgroup"));
         let lines = text.lines().filter(|it| it.contains(&group)).count();
-        let here = text
-            .lines()
-            .filter(|it| it.ends_with(&format!("{group}/{below}")))
-            .count();
+        let here = text.lines().filter(|it| it.ends_with(&format!("{group}/{below}"))).count();
         assert!(here > 0 && here == lines, "{pid}: {text}");
         here
     };
-    assert_eq!(
-        of(supervisor, "supervisor"),
-        of(only_child(supervisor), "payload/init")
-    );
+    assert_eq!(of(supervisor, "supervisor"), of(only_child(supervisor), "payload/init"));
 }

@@ -12,29 +12,12 @@ fn init_has_its_console_and_nothing_else_open() {
         return;
     };
     let (_domain, facts) = Facts::of(&host, &probe(host.document("fds")));
-    assert_eq!(
-        facts.all("fd"),
-        ["0 /dev/console", "1 /dev/console", "2 /dev/console"]
-    );
+    assert_eq!(facts.all("fd"), ["0 /dev/console", "1 /dev/console", "2 /dev/console"]);
     assert_eq!(facts.one("tty"), "/dev/console");
     // pid (comm) state ppid pgrp session tty_nr tpgid
-    let stat: Vec<_> = facts
-        .one("stat")
-        .rsplit(") ")
-        .next()
-        .unwrap()
-        .split(' ')
-        .collect();
-    assert_eq!(
-        stat[1..4],
-        ["0", "1", "1"],
-        "parent, process group, session"
-    );
-    assert_eq!(
-        stat[4],
-        (136 << 8).to_string(),
-        "the controlling terminal is the first of its own"
-    );
+    let stat: Vec<_> = facts.one("stat").rsplit(") ").next().unwrap().split(' ').collect();
+    assert_eq!(stat[1..4], ["0", "1", "1"], "parent, process group, session");
+    assert_eq!(stat[4], (136 << 8).to_string(), "the controlling terminal is the first of its own");
     assert_eq!(stat[5], "1", "in the foreground");
     assert_eq!(facts.one("pid"), "1");
     assert_eq!(facts.one("cwd"), "/");
@@ -102,21 +85,13 @@ fn what_acts_on_the_host_is_dropped_for_good() {
         return;
     };
     let (_domain, facts) = Facts::of(&host, &probe(host.document("caps")));
-    let last: u32 = fs::read_to_string("/proc/sys/kernel/cap_last_cap")
-        .unwrap()
-        .trim()
-        .parse()
-        .unwrap();
+    let last: u32 =
+        fs::read_to_string("/proc/sys/kernel/cap_last_cap").unwrap().trim().parse().unwrap();
     let all = (1_u64 << (last + 1)) - 1;
     // CAP_SYS_MODULE, CAP_SYS_TIME, CAP_MKNOD, CAP_AUDIT_CONTROL, CAP_MAC_ADMIN
-    let dropped = [16, 25, 27, 30, 33]
-        .iter()
-        .fold(0_u64, |mask, bit| mask | 1 << bit);
+    let dropped = [16, 25, 27, 30, 33].iter().fold(0_u64, |mask, bit| mask | 1 << bit);
     let own = fs::read_to_string("/proc/self/status").unwrap();
-    let own = own
-        .lines()
-        .find_map(|it| it.strip_prefix("CapBnd:\t"))
-        .unwrap();
+    let own = own.lines().find_map(|it| it.strip_prefix("CapBnd:\t")).unwrap();
     let kept = u64::from_str_radix(own, 16).unwrap() & all & !dropped;
     let set = |name| u64::from_str_radix(facts.of_word("status", name), 16).unwrap();
     for name in ["CapBnd", "CapEff", "CapPrm"] {
@@ -134,18 +109,12 @@ fn namespaces_are_its_own_and_the_network_is_if_asked() {
         link.to_str().unwrap().to_owned()
     };
     let (_shared, shared) = Facts::of(&host, &probe(host.document("shared")));
-    let (_own, own) = Facts::of(
-        &host,
-        &probe(host.document("own")).element("<features><privnet/></features>"),
-    );
+    let (_own, own) =
+        Facts::of(&host, &probe(host.document("own")).element("<features><privnet/></features>"));
     for name in ["mnt", "pid", "uts", "ipc", "cgroup"] {
         assert_ne!(shared.of_word("ns", name), daemon(name), "{name}");
         assert_ne!(own.of_word("ns", name), daemon(name), "{name}");
-        assert_ne!(
-            own.of_word("ns", name),
-            shared.of_word("ns", name),
-            "{name}"
-        );
+        assert_ne!(own.of_word("ns", name), shared.of_word("ns", name), "{name}");
     }
     assert_eq!(shared.of_word("ns", "net"), daemon("net"));
     assert_eq!(shared.one("lo"), "0", "nobody has set the daemon's link up");

@@ -23,10 +23,7 @@ fn invalid(why: &str) -> Failure {
 }
 
 fn libvirt(text: &str) -> Failure {
-    Failure {
-        name: "org.libvirt.Error".to_owned(),
-        text: text.to_owned(),
-    }
+    Failure { name: "org.libvirt.Error".to_owned(), text: text.to_owned() }
 }
 
 #[test]
@@ -34,14 +31,8 @@ fn a_defined_domain_starts_and_stops_again_and_again() {
     let name = "a_defined_domain_starts_and_stops_again_and_again";
     let Some(host) = Host::new(name) else { return };
     let events = host.bus().events();
-    let domain = host
-        .bus()
-        .define(host.document("twice").uuid(UUID))
-        .unwrap();
-    assert_eq!(
-        domain.path,
-        format!("{CONNECT}/domain/_{}", UUID.replace('-', "_"))
-    );
+    let domain = host.bus().define(host.document("twice").uuid(UUID)).unwrap();
+    assert_eq!(domain.path, format!("{CONNECT}/domain/_{}", UUID.replace('-', "_")));
     events.expect(&domain, &[Step::ADDED]);
     for _ in 0..3 {
         assert_eq!(domain.state().0, 5);
@@ -49,25 +40,17 @@ fn a_defined_domain_starts_and_stops_again_and_again() {
         domain.create().unwrap();
         assert_eq!(domain.state(), (1, 1));
         domain.assert_answers();
-        assert_eq!(
-            domain.create().unwrap_err(),
-            invalid("domain is already running")
-        );
+        assert_eq!(domain.create().unwrap_err(), invalid("domain is already running"));
         domain.destroy().unwrap();
         assert_eq!(domain.state(), (5, 2));
-        assert_eq!(
-            domain.destroy().unwrap_err(),
-            invalid("domain is not running")
-        );
+        assert_eq!(domain.destroy().unwrap_err(), invalid("domain is not running"));
         host.assert_idle();
         events.expect(&domain, &[Step::STARTED, Step::DESTROYED]);
     }
     domain.undefine().unwrap();
     events.expect(&domain, &[Step::UNDEFINED]);
     assert_eq!(host.bus().list(0).unwrap(), Vec::<String>::new());
-    let gone = libvirt(&format!(
-        "Domain not found: No domain with matching uuid '{UUID}'"
-    ));
+    let gone = libvirt(&format!("Domain not found: No domain with matching uuid '{UUID}'"));
     assert_eq!(domain.create().unwrap_err(), gone);
     assert_eq!(domain.undefine().unwrap_err(), gone);
 }
@@ -85,30 +68,17 @@ fn a_definition_is_replaced_and_counts_from_the_next_start() {
     events.expect(&domain, &[Step::ADDED, Step::STARTED, Step::UPDATED]);
     // GetXMLDesc: what runs, and with VIR_DOMAIN_XML_INACTIVE what will run next.
     let (live, inactive) = (domain.xml(0).unwrap(), domain.xml(2).unwrap());
-    assert!(
-        live.starts_with(&format!("<domain type='lxc' id='{}'>", domain.id())),
-        "{live}"
-    );
+    assert!(live.starts_with(&format!("<domain type='lxc' id='{}'>", domain.id())), "{live}");
     assert!(live.contains("<memory unit='KiB'>65536</memory>"), "{live}");
     assert!(live.contains("<alias name='console0'/>"), "{live}");
     assert!(inactive.starts_with("<domain type='lxc'>"), "{inactive}");
-    assert!(
-        inactive.contains("<memory unit='KiB'>32768</memory>"),
-        "{inactive}"
-    );
+    assert!(inactive.contains("<memory unit='KiB'>32768</memory>"), "{inactive}");
     assert!(!inactive.contains("<alias"), "{inactive}");
     domain.destroy().unwrap();
-    assert!(
-        domain
-            .xml(0)
-            .unwrap()
-            .contains("<memory unit='KiB'>32768</memory>")
-    );
+    assert!(domain.xml(0).unwrap().contains("<memory unit='KiB'>32768</memory>"));
 
     // One name, one UUID.
-    let failure = bus
-        .define(host.document("changed").uuid(OTHER_UUID))
-        .unwrap_err();
+    let failure = bus.define(host.document("changed").uuid(OTHER_UUID)).unwrap_err();
     let text = format!("operation failed: domain 'changed' already exists with uuid {UUID}");
     assert_eq!(failure, libvirt(&text));
     let failure = bus.define(host.document("renamed").uuid(UUID)).unwrap_err();
@@ -122,32 +92,20 @@ fn undefined_while_it_runs_a_domain_becomes_transient() {
     let name = "undefined_while_it_runs_a_domain_becomes_transient";
     let Some(host) = Host::new(name) else { return };
     let events = host.bus().events();
-    let domain = host
-        .bus()
-        .define(host.document("fading").uuid(UUID))
-        .unwrap();
+    let domain = host.bus().define(host.document("fading").uuid(UUID)).unwrap();
     domain.create().unwrap();
     assert!(domain.property::<bool>("Persistent"));
     domain.undefine().unwrap();
     assert!(!domain.property::<bool>("Persistent"));
     domain.assert_answers();
-    assert_eq!(
-        domain.undefine().unwrap_err(),
-        invalid("cannot undefine transient domain")
-    );
+    assert_eq!(domain.undefine().unwrap_err(), invalid("cannot undefine transient domain"));
     let failure = domain.set("Autostart", true).unwrap_err();
-    assert_eq!(
-        failure,
-        invalid("cannot set autostart for transient domain")
-    );
+    assert_eq!(failure, invalid("cannot set autostart for transient domain"));
     domain.destroy().unwrap();
     let steps = [Step::ADDED, Step::STARTED, Step::UNDEFINED, Step::DESTROYED];
     events.expect(&domain, &steps);
     let failure = host.bus().by_name("fading").unwrap_err();
-    assert_eq!(
-        failure,
-        libvirt("Domain not found: No domain with matching name 'fading'")
-    );
+    assert_eq!(failure, libvirt("Domain not found: No domain with matching name 'fading'"));
 }
 
 #[test]
@@ -156,12 +114,7 @@ fn a_transient_domain_is_no_more_when_init_ends() {
     let Some(host) = Host::new(name) else { return };
     let bus = host.bus();
     let events = bus.events();
-    let domain = host.run(
-        &host
-            .document("brief")
-            .uuid(UUID)
-            .script("read line; exit 3"),
-    );
+    let domain = host.run(&host.document("brief").uuid(UUID).script("read line; exit 3"));
     let id = i32::try_from(domain.id()).unwrap();
     assert!(bus.by_id(id).unwrap() == domain);
     assert!(bus.by_name("brief").unwrap() == domain);
@@ -172,10 +125,7 @@ fn a_transient_domain_is_no_more_when_init_ends() {
         |what: &str| libvirt(&format!("Domain not found: No domain with matching {what}"));
     assert_eq!(bus.by_id(id).unwrap_err(), not_found(&format!("id {id}")));
     assert_eq!(bus.by_name("brief").unwrap_err(), not_found("name 'brief'"));
-    assert_eq!(
-        bus.by_uuid(UUID).unwrap_err(),
-        not_found(&format!("uuid '{UUID}'"))
-    );
+    assert_eq!(bus.by_uuid(UUID).unwrap_err(), not_found(&format!("uuid '{UUID}'")));
     host.assert_idle();
 }
 
@@ -202,20 +152,13 @@ fn a_paused_container_stands_still() {
         return;
     };
     let events = host.bus().events();
-    let domain = host.run(
-        &host
-            .document("paused")
-            .script("while :; do echo . >>/count; done"),
-    );
+    let domain = host.run(&host.document("paused").script("while :; do echo . >>/count; done"));
     domain.suspend().unwrap();
     assert_eq!(domain.state(), (3, 1));
     let counted = host.tree.read("/count").len();
     // Suspending twice is allowed, as in libvirt, and is no event.
     domain.suspend().unwrap();
-    let states = [
-        ("unified", "cgroup.events", "frozen 1"),
-        ("freezer", "freezer.state", "FROZEN"),
-    ];
+    let states = [("unified", "cgroup.events", "frozen 1"), ("freezer", "freezer.state", "FROZEN")];
     let frozen = states.iter().find_map(|(hierarchy, file, expected)| {
         let file = host.group(hierarchy, "paused", "payload").join(file);
         Some(std::fs::read_to_string(file).ok()?.contains(expected))
@@ -224,21 +167,12 @@ fn a_paused_container_stands_still() {
     assert_eq!(host.tree.read("/count").len(), counted);
     domain.resume().unwrap();
     assert_eq!(domain.state(), (1, 5));
-    assert_eq!(
-        domain.resume().unwrap_err(),
-        invalid("domain is already running")
-    );
+    assert_eq!(domain.resume().unwrap_err(), invalid("domain is already running"));
     // It counts on, if there is anything to this test.
     host.wait_until_longer("/count", counted);
     domain.suspend().unwrap();
     domain.destroy().unwrap();
-    let steps = [
-        Step::STARTED,
-        Step::SUSPENDED,
-        Step::RESUMED,
-        Step::SUSPENDED,
-        Step::DESTROYED,
-    ];
+    let steps = [Step::STARTED, Step::SUSPENDED, Step::RESUMED, Step::SUSPENDED, Step::DESTROYED];
     events.expect(&domain, &steps);
 }
 
@@ -249,22 +183,14 @@ fn what_needs_a_running_domain_says_so() {
     };
     let domain = host.bus().define(host.document("off")).unwrap();
     let refused = invalid("domain is not running");
-    for act in [
-        Domain::destroy,
-        Domain::shutdown,
-        Domain::reboot,
-        Domain::suspend,
-        Domain::resume,
-    ] {
+    for act in [Domain::destroy, Domain::shutdown, Domain::reboot, Domain::suspend, Domain::resume]
+    {
         assert_eq!(act(&domain).unwrap_err(), refused);
     }
     assert_eq!(domain.open_console("").unwrap_err(), refused);
     domain.create().unwrap();
     let failure = domain.open_console("console7").unwrap_err();
-    assert_eq!(
-        failure,
-        libvirt("internal error: cannot find console device 'console7'")
-    );
+    assert_eq!(failure, libvirt("internal error: cannot find console device 'console7'"));
 }
 
 #[test]
@@ -302,9 +228,7 @@ fn lists_are_narrowed_by_their_flags() {
     }
     let failure = bus.list(1 << 20).unwrap_err();
     assert!(
-        failure
-            .text
-            .starts_with("invalid argument: unsupported flags (0x100000)"),
+        failure.text.starts_with("invalid argument: unsupported flags (0x100000)"),
         "{failure:?}"
     );
 }
@@ -314,24 +238,15 @@ fn properties_tell_what_is() {
     let Some(host) = Host::new("properties_tell_what_is") else {
         return;
     };
-    let domain = host
-        .bus()
-        .define(host.document("props").uuid(UUID))
-        .unwrap();
+    let domain = host.bus().define(host.document("props").uuid(UUID)).unwrap();
     let flags = |name| domain.property::<bool>(name);
-    assert_eq!(
-        (flags("Active"), flags("Persistent"), flags("Autostart")),
-        (false, true, false)
-    );
+    assert_eq!((flags("Active"), flags("Persistent"), flags("Autostart")), (false, true, false));
     assert_eq!(domain.property::<String>("Name"), "props");
     assert_eq!(domain.property::<String>("UUID"), UUID);
     assert_eq!(domain.property::<String>("OSType"), "exe");
     domain.create().unwrap();
     domain.set("Autostart", true).unwrap();
-    assert_eq!(
-        (flags("Active"), flags("Persistent"), flags("Autostart")),
-        (true, true, true)
-    );
+    assert_eq!((flags("Active"), flags("Persistent"), flags("Autostart")), (true, true, true));
     let supervisor = std::fs::read_to_string(format!("/proc/{}/comm", domain.id())).unwrap();
     assert_eq!(supervisor.trim(), "nsvirt-lxc");
     let version: u64 = host

@@ -9,14 +9,8 @@
     clippy::indexing_slicing,
     reason = "a test that cannot go on has failed, and says where"
 )]
-#![allow(
-    unreachable_pub,
-    reason = "the support code is one crate with the tests"
-)]
-#![allow(
-    dead_code,
-    reason = "the client has every call, whether a test makes it or not"
-)]
+#![allow(unreachable_pub, reason = "the support code is one crate with the tests")]
+#![allow(dead_code, reason = "the client has every call, whether a test makes it or not")]
 
 mod ends;
 mod files;

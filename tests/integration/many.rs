@@ -14,9 +14,8 @@ fn fifty_containers_go_up_and_down_at_once() {
     };
     let bus = host.bus();
     let events = bus.events();
-    let documents: Vec<_> = (0..COUNT)
-        .map(|number| host.document(&format!("many{number}")))
-        .collect();
+    let documents: Vec<_> =
+        (0..COUNT).map(|number| host.document(&format!("many{number}"))).collect();
     let domains: Vec<_> = thread::scope(|scope| {
         let run = |document| {
             let bus = &bus;
@@ -63,16 +62,10 @@ fn one_name_is_given_once() {
     let bus = host.bus();
     let document = host.document("wanted");
     let results: Vec<_> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..16)
-            .map(|_| scope.spawn(|| bus.create_xml(&document)))
-            .collect();
+        let threads: Vec<_> = (0..16).map(|_| scope.spawn(|| bus.create_xml(&document))).collect();
         threads.into_iter().map(|it| it.join().unwrap()).collect()
     });
-    assert_eq!(
-        results.iter().filter(|it| it.is_ok()).count(),
-        1,
-        "{results:#?}"
-    );
+    assert_eq!(results.iter().filter(|it| it.is_ok()).count(), 1, "{results:#?}");
     for failure in results.into_iter().filter_map(Result::err) {
         let phrase = "operation failed: domain 'wanted' already exists with uuid ";
         assert!(failure.text.starts_with(phrase), "{failure:?}");

@@ -29,13 +29,7 @@ fn containers_outlive_the_daemon() {
     let facts = |domain: &Domain| {
         let persistent: bool = domain.property("Persistent");
         let init = only_child(domain.id());
-        (
-            domain.id(),
-            domain.state(),
-            persistent,
-            domain.xml(0).unwrap(),
-            init,
-        )
+        (domain.id(), domain.state(), persistent, domain.xml(0).unwrap(), init)
     };
     let before = all.map(facts);
     let inventory = host.inventory();
@@ -78,10 +72,7 @@ fn what_ended_without_a_daemon_is_seen_by_the_next() {
         return;
     };
     let script = "read line; exit 0";
-    let kept = host
-        .bus()
-        .define(host.document("kept").script(script))
-        .unwrap();
+    let kept = host.bus().define(host.document("kept").script(script)).unwrap();
     kept.create().unwrap();
     let brief = host.run(&host.document("brief").script(script));
     let killed = host.bus().define(host.document("killed")).unwrap();
@@ -137,11 +128,7 @@ fn killed_amid_starts_the_daemon_finds_its_way_back() {
         return;
     };
     const COUNT: usize = 12;
-    let define = |number| {
-        host.bus()
-            .define(host.document(&format!("start{number}")))
-            .unwrap()
-    };
+    let define = |number| host.bus().define(host.document(&format!("start{number}"))).unwrap();
     let domains: Vec<Domain> = (0..COUNT).map(define).collect();
     // Killed after the first, the third, the sixth has said that it runs; others are on their way.
     for started in [0, 1, 3, 6] {
@@ -249,10 +236,7 @@ fn definitions_survive_and_broken_ones_are_kept() {
     let xml = good.xml(2).unwrap();
     host.stop_daemon();
     let broken: [(&str, &[u8]); 5] = [
-        (
-            "bytes",
-            b"<domain type='lxc'><name>bytes\xff\xfe</name></domain>",
-        ),
+        ("bytes", b"<domain type='lxc'><name>bytes\xff\xfe</name></domain>"),
         ("empty", b""),
         ("half", b"<domain type='lxc'><name>half</na"),
         ("moved", xml.as_bytes()),
@@ -261,21 +245,14 @@ fn definitions_survive_and_broken_ones_are_kept() {
     for (name, bytes) in broken {
         fs::write(host.paths.definitions().join(format!("{name}.xml")), bytes).unwrap();
     }
-    fs::write(
-        host.paths.definitions().join("good.xml.new"),
-        "half written",
-    )
-    .unwrap();
+    fs::write(host.paths.definitions().join("good.xml.new"), "half written").unwrap();
     host.start_daemon();
     assert_eq!(host.bus().list(0).unwrap(), [good.path.clone()]);
     assert_eq!(again(&host, &good).xml(2).unwrap(), xml);
     let log = host.log();
     for (name, bytes) in broken {
         let file = host.paths.definitions().join(format!("{name}.xml"));
-        assert!(
-            log.contains(&format!("skipping {}", file.display())),
-            "{name}: {log}"
-        );
+        assert!(log.contains(&format!("skipping {}", file.display())), "{name}: {log}");
         assert_eq!(fs::read(file).unwrap(), bytes, "{name}");
     }
     again(&host, &good).create().unwrap();
@@ -290,16 +267,9 @@ fn a_broken_record_does_not_stop_the_daemon() {
     };
     let bystander = host.bystander();
     host.kill_daemon();
-    let record = host
-        .paths
-        .runs()
-        .join("00000000-0000-4000-8000-000000000000.xml");
-    for bytes in [
-        &b"\xff\xfe"[..],
-        b"",
-        b"<domstatus pid='x' reason='1'/>",
-        b"<domstatus pid='1'",
-    ] {
+    let record = host.paths.runs().join("00000000-0000-4000-8000-000000000000.xml");
+    for bytes in [&b"\xff\xfe"[..], b"", b"<domstatus pid='x' reason='1'/>", b"<domstatus pid='1'"]
+    {
         fs::write(&record, bytes).unwrap();
         host.start_daemon();
         again(&host, &bystander).assert_answers();

@@ -113,9 +113,9 @@ impl From<zbus::Error> for BusError {
                 | Fdo::UnknownObject(text)
                 | Fdo::InvalidArgs(text)
                 | Fdo::NotSupported(text) => Self::Missing(text),
-                Fdo::ServiceUnknown(_) | Fdo::NameHasNoOwner(_) => Self::Broken(format!(
-                    "nobody serves {SERVICE} on the bus: is nsvirtd running?"
-                )),
+                Fdo::ServiceUnknown(_) | Fdo::NameHasNoOwner(_) => {
+                    Self::Broken(format!("nobody serves {SERVICE} on the bus: is nsvirtd running?"))
+                }
                 Fdo::Disconnected(_) | Fdo::NoReply(_) => {
                     Self::Broken("nsvirtd went away before it answered".to_owned())
                 }
@@ -157,17 +157,13 @@ impl Bus {
         let conn = zbus::block_on(async {
             match target {
                 Target::Address(address) => {
-                    zbus::connection::Builder::address(address.as_str())
-                        .build()
-                        .await
+                    zbus::connection::Builder::address(address.as_str()).build().await
                 }
                 Target::Session => Connection::session().await,
                 Target::System | Target::Default => Connection::system().await,
             }
         });
-        let bus = Self {
-            conn: conn.map_err(|error| reason(&error))?,
-        };
+        let bus = Self { conn: conn.map_err(|error| reason(&error))? };
         match bus.call::<_, ()>(ROOT, "org.freedesktop.DBus.Peer", "Ping", &()) {
             Ok(()) | Err(BusError::Missing(_)) => Ok(bus),
             Err(_) => Err(format!("nobody serves {SERVICE} there")),
@@ -215,9 +211,7 @@ impl Bus {
     where
         B: Serialize + DynamicType,
     {
-        self.conn
-            .call_method(Some(SERVICE), path, Some(interface), method, body)
-            .await
+        self.conn.call_method(Some(SERVICE), path, Some(interface), method, body).await
     }
 
     /// Runs `work` for each of `items`, overlapping, and keeps their order.
@@ -252,9 +246,7 @@ impl Bus {
     where
         T: FromProperty,
     {
-        let reply = self
-            .raw(path, PROPERTIES, "Get", &(interface, name))
-            .await?;
+        let reply = self.raw(path, PROPERTIES, "Get", &(interface, name)).await?;
         let body = reply.body();
         let value: Variant<'_> = body.deserialize()?;
         T::from_property(&value)
@@ -269,12 +261,7 @@ impl Bus {
         name: &str,
         value: bool,
     ) -> Result<(), BusError> {
-        self.call(
-            path,
-            PROPERTIES,
-            "Set",
-            &(interface, name, Variant::Bool(value)),
-        )
+        self.call(path, PROPERTIES, "Set", &(interface, name, Variant::Bool(value)))
     }
 
     /// Subscribes to the signals of an interface of the service.
@@ -284,9 +271,7 @@ impl Bus {
             .sender(SERVICE)
             .interface(interface)
             .build()?;
-        Ok(zbus::block_on(MessageStream::for_match_rule(
-            rule, &self.conn, None,
-        ))?)
+        Ok(zbus::block_on(MessageStream::for_match_rule(rule, &self.conn, None))?)
     }
 }
 
@@ -296,13 +281,9 @@ fn reason(error: &zbus::Error) -> String {
         return "this is no D-Bus address".to_owned();
     }
     let text = error.to_string();
-    let text = text
-        .split_once(" (os error")
-        .map_or(text.as_str(), |(head, _)| head);
+    let text = text.split_once(" (os error").map_or(text.as_str(), |(head, _)| head);
     // The address stands in the sentence already.
-    text.rsplit_once("`: ")
-        .map_or(text, |(_, reason)| reason)
-        .to_owned()
+    text.rsplit_once("`: ").map_or(text, |(_, reason)| reason).to_owned()
 }
 
 /// Types a property is read as.
@@ -358,10 +339,7 @@ mod tests {
         assert_eq!(Target::parse("lxc:///"), Target::Default);
         assert_eq!(Target::parse("lxc:///system"), Target::Default);
         assert_eq!(Target::parse("session"), Target::Session);
-        assert_eq!(
-            Target::parse("unix:path=/x"),
-            Target::Address("unix:path=/x".to_owned())
-        );
+        assert_eq!(Target::parse("unix:path=/x"), Target::Address("unix:path=/x".to_owned()));
     }
 
     #[test]

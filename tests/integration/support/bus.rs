@@ -49,10 +49,9 @@ impl From<zbus::Error> for Failure {
             zbus::Error::MethodError(name, text, _) => {
                 (name.to_string(), text.clone().unwrap_or_default())
             }
-            zbus::Error::FDO(error) => (
-                error.name().to_string(),
-                error.description().unwrap_or_default().to_owned(),
-            ),
+            zbus::Error::FDO(error) => {
+                (error.name().to_string(), error.description().unwrap_or_default().to_owned())
+            }
             other => ("(no reply)".to_owned(), other.to_string()),
         };
         Self { name, text }
@@ -66,10 +65,7 @@ pub struct Bus(pub Connection);
 impl Bus {
     pub fn connect(address: &str) -> Self {
         let connection = wait("connecting", async {
-            zbus::connection::Builder::address(address)
-                .build()
-                .await
-                .unwrap()
+            zbus::connection::Builder::address(address).build().await.unwrap()
         });
         Self(connection)
     }
@@ -84,10 +80,7 @@ impl Bus {
     ) -> Result<Message, Failure> {
         wait(member, async {
             let interface = Some(interface);
-            Ok(self
-                .0
-                .call_method(Some(SERVICE), path, interface, member, body)
-                .await?)
+            Ok(self.0.call_method(Some(SERVICE), path, interface, member, body).await?)
         })
     }
 
@@ -114,10 +107,7 @@ impl Bus {
 
     /// The domain at a path, whether it exists or not.
     pub fn at(&self, path: &str) -> Domain {
-        Domain {
-            bus: self.clone(),
-            path: path.to_owned(),
-        }
+        Domain { bus: self.clone(), path: path.to_owned() }
     }
 
     pub fn define(&self, xml: impl ToString) -> Result<Domain, Failure> {
@@ -158,12 +148,7 @@ impl Bus {
         interface: &str,
         name: &str,
     ) -> Result<OwnedVariant, Failure> {
-        self.call(
-            path,
-            "org.freedesktop.DBus.Properties",
-            "Get",
-            &(interface, name),
-        )
+        self.call(path, "org.freedesktop.DBus.Properties", "Get", &(interface, name))
     }
 }
 
@@ -228,10 +213,7 @@ impl Domain {
     }
 
     pub fn property<T: TryFrom<OwnedVariant>>(&self, name: &str) -> T {
-        let value = self
-            .bus
-            .property(&self.path, DOMAIN_INTERFACE, name)
-            .unwrap();
+        let value = self.bus.property(&self.path, DOMAIN_INTERFACE, name).unwrap();
         T::try_from(value).unwrap_or_else(|_| panic!("{name} is of another type"))
     }
 
@@ -241,16 +223,14 @@ impl Domain {
 
     pub fn set(&self, name: &str, value: impl Into<Variant<'static>>) -> Result<(), Failure> {
         let body = (DOMAIN_INTERFACE, name, value.into());
-        self.bus
-            .call(&self.path, "org.freedesktop.DBus.Properties", "Set", &body)
+        self.bus.call(&self.path, "org.freedesktop.DBus.Properties", "Set", &body)
     }
 
     /// Opens a console: the first, or the one of that alias.
     pub fn open_console(&self, device: &str) -> Result<Console, Failure> {
         let body = (device, 0_u32);
         let fd: zbus::OwnedFd =
-            self.bus
-                .call(&self.path, "org.nsvirt.Domain1", "OpenConsole", &body)?;
+            self.bus.call(&self.path, "org.nsvirt.Domain1", "OpenConsole", &body)?;
         Ok(Console::new(fd.into()))
     }
 

@@ -15,30 +15,20 @@ pub struct Console {
 
 impl Console {
     pub fn new(terminal: OwnedFd) -> Self {
-        Self {
-            terminal: File::from(terminal),
-            seen: Vec::new(),
-        }
+        Self { terminal: File::from(terminal), seen: Vec::new() }
     }
 
     /// Reads until a text comes, and gives all before it; what follows it is for the next call.
     pub fn wait_for(&mut self, text: &str) -> String {
         loop {
-            let found = self
-                .seen
-                .windows(text.len())
-                .position(|it| it == text.as_bytes());
+            let found = self.seen.windows(text.len()).position(|it| it == text.as_bytes());
             if let Some(at) = found {
                 let rest = self.seen.split_off(at + text.len());
                 let before = std::mem::replace(&mut self.seen, rest);
                 return String::from_utf8_lossy(&before[..at]).into_owned();
             }
             let so_far = || String::from_utf8_lossy(&self.seen).into_owned();
-            assert!(
-                readable(self.terminal.as_fd()),
-                "no {text:?}, only {:?}",
-                so_far()
-            );
+            assert!(readable(self.terminal.as_fd()), "no {text:?}, only {:?}", so_far());
             let mut bytes = [0; 4096];
             match self.terminal.read(&mut bytes) {
                 Ok(length) if length > 0 => self.seen.extend(&bytes[..length]),
@@ -48,8 +38,6 @@ impl Console {
     }
 
     pub fn type_line(&mut self, line: &str) {
-        self.terminal
-            .write_all(format!("{line}\n").as_bytes())
-            .unwrap();
+        self.terminal.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 }

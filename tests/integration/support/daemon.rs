@@ -19,11 +19,7 @@ pub struct Daemon {
 impl Daemon {
     /// Starts a daemon on a prefix. On failure: what it printed.
     pub fn start(prefix: &Path, errors: &Path, network: &Network) -> Result<Self, String> {
-        let log = File::options()
-            .append(true)
-            .create(true)
-            .open(errors)
-            .unwrap();
+        let log = File::options().append(true).create(true).open(errors).unwrap();
         let before = log.metadata().unwrap().len();
         let mut child = network.within(|| {
             Command::new(env!("CARGO_BIN_EXE_nsvirtd"))
@@ -41,19 +37,11 @@ impl Daemon {
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line).unwrap();
         match line.trim_end().strip_prefix("nsvirtd is ready on ") {
-            Some(address) => Ok(Self {
-                address: address.to_owned(),
-                child,
-            }),
+            Some(address) => Ok(Self { address: address.to_owned(), child }),
             None => {
                 let status = child.wait().unwrap();
-                let text = fs::read(errors)
-                    .unwrap()
-                    .split_off(usize::try_from(before).unwrap());
-                Err(format!(
-                    "{line}{}({status})",
-                    String::from_utf8_lossy(&text)
-                ))
+                let text = fs::read(errors).unwrap().split_off(usize::try_from(before).unwrap());
+                Err(format!("{line}{}({status})", String::from_utf8_lossy(&text)))
             }
         }
     }

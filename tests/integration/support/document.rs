@@ -115,11 +115,7 @@ impl fmt::Display for Document {
         if let Some(uuid) = &self.uuid {
             write!(f, "<uuid>{uuid}</uuid>")?;
         }
-        write!(
-            f,
-            "<memory unit='KiB'>{}</memory>{}",
-            self.memory, self.elements
-        )?;
+        write!(f, "<memory unit='KiB'>{}</memory>{}", self.memory, self.elements)?;
         write!(f, "<os><type>exe</type><init>{}</init>", escape(&self.init))?;
         for argument in &self.arguments {
             write!(f, "<initarg>{}</initarg>", escape(argument))?;

@@ -37,9 +37,7 @@ pub struct Events(Receiver<(String, Step)>);
 impl Events {
     pub fn subscribe(connection: &Connection) -> Self {
         let (sender, receiver) = channel();
-        let rule = MatchRule::builder()
-            .msg_type(Type::Signal)
-            .path_namespace(CONNECT);
+        let rule = MatchRule::builder().msg_type(Type::Signal).path_namespace(CONNECT);
         let rule = rule.build().unwrap();
         let stream = MessageStream::for_match_rule(rule, connection, None);
         let mut stream = wait("subscribing", stream).unwrap();

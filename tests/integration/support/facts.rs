@@ -48,9 +48,7 @@ impl Facts {
     /// The rest of the value of a key that begins with a word.
     pub fn of_word(&self, key: &str, word: &str) -> &str {
         let values = self.all(key);
-        let rest = values
-            .iter()
-            .find_map(|it| it.strip_prefix(word)?.strip_prefix(' '));
+        let rest = values.iter().find_map(|it| it.strip_prefix(word)?.strip_prefix(' '));
         rest.unwrap_or_else(|| panic!("no {word} in {values:?}"))
     }
 
@@ -63,9 +61,7 @@ impl Facts {
     pub fn mount(&self, path: &str) -> Mount<'_> {
         let all = self.mounts();
         let found = all.iter().rev().find(|it| it.target == path);
-        found
-            .unwrap_or_else(|| panic!("no mount at {path} in {all:#?}"))
-            .clone()
+        found.unwrap_or_else(|| panic!("no mount at {path} in {all:#?}")).clone()
     }
 }
 

@@ -129,8 +129,7 @@ impl Host {
 
     /// Checks that no container has left anything.
     pub fn assert_idle(&self) {
-        self.idle
-            .assert_same(&self.inventory(), "with no container");
+        self.idle.assert_same(&self.inventory(), "with no container");
     }
 
     /// Waits until a file of the tree is longer; each look gives way to whoever makes it so.
@@ -146,14 +145,9 @@ impl Host {
     /// unified one.
     pub fn group(&self, controller: &str, domain: &str, below: &str) -> PathBuf {
         let version1 = Path::new("/sys/fs/cgroup").join(controller);
-        let unified = inventory::hierarchies()
-            .into_iter()
-            .find(|it| it.join("cgroup.controllers").exists());
-        let hierarchy = if version1.join("tasks").exists() {
-            version1
-        } else {
-            unified.unwrap()
-        };
+        let unified =
+            inventory::hierarchies().into_iter().find(|it| it.join("cgroup.controllers").exists());
+        let hierarchy = if version1.join("tasks").exists() { version1 } else { unified.unwrap() };
         hierarchy
             .join(self.paths.partition.trim_start_matches('/'))
             .join(format!("{domain}.libvirt-lxc"))
@@ -184,8 +178,7 @@ impl Host {
             fs::remove_dir(&directory)
                 .unwrap_or_else(|e| panic!("something is left in {}: {e}", directory.display()));
         }
-        self.untouched
-            .assert_same(&self.inventory(), "with no daemon");
+        self.untouched.assert_same(&self.inventory(), "with no daemon");
         let partitions = inventory::partitions(&self.paths.partition);
         assert!(partitions.is_empty(), "left behind {partitions:?}");
     }
@@ -235,13 +228,7 @@ fn scope<'a>(
     daemon: Option<u32>,
     network: &'a Network,
 ) -> Scope<'a> {
-    Scope {
-        directory,
-        run: &paths.run,
-        partition: &paths.partition,
-        daemon,
-        network,
-    }
+    Scope { directory, run: &paths.run, partition: &paths.partition, daemon, network }
 }
 
 /// A directory of this test alone. Short: the paths of sockets are.

@@ -27,24 +27,12 @@ pub struct Scope<'a> {
 impl Inventory {
     pub fn take(scope: &Scope<'_>) -> Self {
         let mut lines = BTreeSet::new();
-        lines.extend(
-            processes(scope)
-                .iter()
-                .map(|(pid, what)| format!("process {pid} {what}")),
-        );
-        lines.extend(
-            groups(scope.partition)
-                .iter()
-                .map(|it| format!("cgroup {}", it.display())),
-        );
+        lines.extend(processes(scope).iter().map(|(pid, what)| format!("process {pid} {what}")));
+        lines.extend(groups(scope.partition).iter().map(|it| format!("cgroup {}", it.display())));
         lines.extend(mounts(scope.directory).map(|it| format!("mount {it}")));
         lines.extend(scope.network.links().iter().map(|it| format!("link {it}")));
         lines.extend(loops(scope.directory).map(|it| format!("loop {it}")));
-        lines.extend(
-            files(scope.run)
-                .iter()
-                .map(|it| format!("file {}", it.display())),
-        );
+        lines.extend(files(scope.run).iter().map(|it| format!("file {}", it.display())));
         Self(lines)
     }
 
@@ -66,11 +54,7 @@ pub fn processes(scope: &Scope<'_>) -> Vec<(u32, String)> {
     for entry in fs::read_dir("/proc").unwrap() {
         // Processes end while this reads; what cannot be read is gone.
         let Ok(entry) = entry else { continue };
-        let Some(pid) = entry
-            .file_name()
-            .to_str()
-            .and_then(|it| it.parse::<u32>().ok())
-        else {
+        let Some(pid) = entry.file_name().to_str().and_then(|it| it.parse::<u32>().ok()) else {
             continue;
         };
         if Some(pid) == scope.daemon || pid == std::process::id() {
@@ -115,19 +99,14 @@ fn belongs(scope: &Scope<'_>, process: &Path, own_mounts: &Path) -> Option<bool>
 pub fn groups(partition: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for hierarchy in hierarchies() {
-        below(
-            &hierarchy.join(partition.trim_start_matches('/')),
-            &mut found,
-        );
+        below(&hierarchy.join(partition.trim_start_matches('/')), &mut found);
     }
     found
 }
 
 /// The partition itself, where it exists.
 pub fn partitions(partition: &str) -> Vec<PathBuf> {
-    let paths = hierarchies()
-        .into_iter()
-        .map(|it| it.join(partition.trim_start_matches('/')));
+    let paths = hierarchies().into_iter().map(|it| it.join(partition.trim_start_matches('/')));
     paths.filter(|path| path.exists()).collect()
 }
 
@@ -137,10 +116,7 @@ pub fn hierarchies() -> Vec<PathBuf> {
     let is_group = |line: &&str| line.contains(" - cgroup ") || line.contains(" - cgroup2 ");
     let place = |line: &str| PathBuf::from(line.split(' ').nth(4).unwrap());
     let places: BTreeSet<PathBuf> = mounts.lines().filter(is_group).map(place).collect();
-    places
-        .into_iter()
-        .filter(|it| it.starts_with("/sys/fs/cgroup"))
-        .collect()
+    places.into_iter().filter(|it| it.starts_with("/sys/fs/cgroup")).collect()
 }
 
 /// Directories below a directory, deepest last.
@@ -160,9 +136,7 @@ fn mounts(directory: &Path) -> impl Iterator<Item = String> {
     let directory = directory.to_str().unwrap().to_owned();
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let lines: Vec<String> = mounts.lines().map(str::to_owned).collect();
-    lines
-        .into_iter()
-        .filter(move |line| line.contains(&directory))
+    lines.into_iter().filter(move |line| line.contains(&directory))
 }
 
 fn loops(directory: &Path) -> impl Iterator<Item = String> {

@@ -56,10 +56,7 @@ pub fn readable(fd: std::os::fd::BorrowedFd<'_>) -> bool {
 /// The one child that a process has.
 pub fn only_child(pid: u32) -> u32 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-    let children: Vec<u32> = text
-        .split_whitespace()
-        .map(|it| it.parse().unwrap())
-        .collect();
+    let children: Vec<u32> = text.split_whitespace().map(|it| it.parse().unwrap()).collect();
     match children[..] {
         [child] => child,
         _ => panic!("process {pid} has the children {children:?}, not one"),

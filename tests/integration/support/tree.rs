@@ -17,26 +17,18 @@ pub struct Tree {
 impl Tree {
     /// Makes one, with a link for every applet.
     pub fn make(path: &Path) -> Self {
-        for directory in [
-            "bin", "sbin", "etc", "tmp", "root", "proc", "sys", "dev", "run",
-        ] {
+        for directory in ["bin", "sbin", "etc", "tmp", "root", "proc", "sys", "dev", "run"] {
             fs::create_dir_all(path.join(directory)).unwrap();
         }
         let busybox = BUSYBOX.iter().find(|it| Path::new(it).exists());
         let busybox = busybox.expect("these tests need a static busybox (Debian: busybox-static)");
         fs::copy(busybox, path.join("bin/busybox")).unwrap();
         let applets = Command::new(busybox).arg("--list").output().unwrap().stdout;
-        for applet in String::from_utf8(applets)
-            .unwrap()
-            .lines()
-            .filter(|it| *it != "busybox")
-        {
+        for applet in String::from_utf8(applets).unwrap().lines().filter(|it| *it != "busybox") {
             symlink("busybox", path.join("bin").join(applet)).unwrap();
         }
         symlink("../bin/busybox", path.join("sbin/init")).unwrap();
-        Self {
-            path: path.to_owned(),
-        }
+        Self { path: path.to_owned() }
     }
 
     /// Writes a file of the tree.
