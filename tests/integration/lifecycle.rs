@@ -100,7 +100,7 @@ fn undefined_while_it_runs_a_domain_becomes_transient() {
     domain.assert_answers();
     assert_eq!(domain.undefine().unwrap_err(), invalid("Cannot undefine transient domain"));
     let failure = domain.set("Autostart", true).unwrap_err();
-    assert_eq!(failure, invalid("cannot set autostart for transient domain"));
+    assert_eq!(failure, invalid("Cannot set autostart for transient domain"));
     domain.destroy().unwrap();
     let steps = [Step::ADDED, Step::STARTED, Step::UNDEFINED, Step::DESTROYED];
     events.expect(&domain, &steps);
