@@ -1,7 +1,7 @@
 //! Define, start, pause, stop: states, events and libvirt's words.
 
 use crate::support::bus::CONNECT;
-use crate::support::{Domain, Failure, Host, Step};
+use crate::support::{Domain, Failure, Host, Step, until};
 
 const UUID: &str = "2fd4a6c0-7d1e-4f0b-9c55-000000000001";
 const OTHER_UUID: &str = "2fd4a6c0-7d1e-4f0b-9c55-000000000002";
@@ -154,7 +154,7 @@ fn a_paused_container_stands_still() {
     let events = host.bus().events();
     host.tree.write("/count", "");
     let domain = host.run(&host.document("paused").script("while :; do echo . >>/count; done"));
-    host.wait_until_longer("/count", 0);
+    until("it counts", || !host.tree.read("/count").is_empty());
     domain.suspend().unwrap();
     assert_eq!(domain.state(), (3, 1));
     let counted = host.tree.read("/count").len();
@@ -171,7 +171,7 @@ fn a_paused_container_stands_still() {
     assert_eq!(domain.state(), (1, 5));
     assert_eq!(domain.resume().unwrap_err(), invalid("domain is already running"));
     // It counts on, if there is anything to this test.
-    host.wait_until_longer("/count", counted);
+    until("it counts on", || host.tree.read("/count").len() > counted);
     domain.suspend().unwrap();
     domain.destroy().unwrap();
     let steps = [Step::STARTED, Step::SUSPENDED, Step::RESUMED, Step::SUSPENDED, Step::DESTROYED];

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::process::{Process, only_child};
-use crate::support::{Domain, Host, Step};
+use crate::support::{Domain, Host, Step, until};
 
 /// The same domain, asked through the daemon that runs now.
 fn again(host: &Host, domain: &Domain) -> Domain {
@@ -206,10 +206,8 @@ fn autostart_is_once_per_boot() {
     host.start_daemon();
     let (wanted, other) = (again(&host, &wanted), again(&host, &other));
     assert!(wanted.property::<bool>("Autostart"));
-    // It is under way when the daemon is ready; destroy waits for its turn behind it.
-    while wanted.state().0 != 1 {
-        std::thread::yield_now();
-    }
+    // It is under way when the daemon is ready; its event may have come before anybody asked.
+    until("it is started", || wanted.state().0 == 1);
     wanted.assert_answers();
     assert_eq!(other.state().0, 5);
     wanted.destroy().unwrap();

@@ -133,15 +133,6 @@ impl Host {
         self.idle.assert_same(&self.inventory(), "with no container");
     }
 
-    /// Waits until a file of the tree is longer; each look gives way to whoever makes it so.
-    pub fn wait_until_longer(&self, path: &str, length: usize) {
-        let start = std::time::Instant::now();
-        while self.tree.read(path).len() <= length {
-            assert!(start.elapsed() < super::PATIENCE, "{path} does not grow");
-            std::thread::yield_now();
-        }
-    }
-
     /// The directory of a container's group in the hierarchy of a controller (version 1) or in the
     /// unified one.
     pub fn group(&self, controller: &str, domain: &str, below: &str) -> PathBuf {

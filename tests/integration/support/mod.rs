@@ -24,3 +24,12 @@ use std::time::Duration;
 /// How long a test waits for something that must come, before it is taken for hung. It bounds
 /// nothing that is tested.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Looks again and again for something that no event announces, giving way to whoever makes it so.
+pub fn until(what: &str, holds: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        std::thread::yield_now();
+    }
+}
