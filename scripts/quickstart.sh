@@ -31,6 +31,7 @@ run() {
 }
 
 fail() {
+    said=yes
     printf '\nquickstart: %s: %s\n' "$current" "$1" >&2
     exit 1
 }
@@ -58,7 +59,8 @@ clean_up() {
         end_process "$daemon"
     fi
     if [ "$status" -ne 0 ]; then
-        printf '\nquickstart: stopped at: %s (status %s)\n' "$current" "$status" >&2
+        [ -n "${said:-}" ] ||
+            printf '\nquickstart: %s: stopped with status %s\n' "$current" "$status" >&2
         [ ! -s "${dir:-}/nsvirtd.log" ] || sed 's/^/nsvirtd: /' "$dir/nsvirtd.log" >&2
     fi
     [ -z "${temporary:-}" ] || rm -rf "$temporary"
@@ -106,7 +108,8 @@ run cargo build --release -p nsvirt
 run cargo build --release -p nsvirsh
 
 bin=$(cd "$target/release" && pwd)
-nsvirsh() { "$bin/nsvirsh" "$@"; }
+show export "PATH=$bin:\$PATH"
+PATH=$bin:$PATH
 
 ### A place of our own #####################################################################
 
@@ -125,22 +128,35 @@ if [ $usable = no ]; then
     temporary=$(mktemp -d /tmp/nsvirt-quickstart.XXXXXX)
     dir=$temporary
 fi
-rm -rf "$dir"
 mkdir -p "$dir"
+rm -rf "$dir/hello" "$dir/ready" "$dir/keys" "$dir/screen"
 say "all files of this run are in $dir"
 
 run sh scripts/busybox-root.sh "$dir/hello"
 sed "s:/var/lib/nsvirt/roots/hello:$dir/hello:" examples/hello.xml >"$dir/hello.xml"
 
+# A run that was killed outright has left its daemon.
+old=$(cat "$dir/nsvirtd.pid" 2>/dev/null || true)
+if [ -n "$old" ] && tr '\0' ' ' 2>/dev/null <"/proc/$old/cmdline" | grep -qF "nsvirtd --prefix $dir "; then
+    say "ending the nsvirtd of an earlier run, process $old"
+    kill "$old"
+    tail --pid="$old" -f /dev/null
+fi
+
 # The daemon says when it answers. If it ends instead, reading ends as well.
 mkfifo "$dir/ready"
 show nsvirtd --prefix "$dir" --bus embedded "&"
-"$bin/nsvirtd" --prefix "$dir" --bus embedded >"$dir/ready" 2>"$dir/nsvirtd.log" &
+# A session of its own: Ctrl-C is for this script, which then stops the container first.
+setsid nsvirtd --prefix "$dir" --bus embedded >"$dir/ready" 2>"$dir/nsvirtd.log" &
 daemon=$!
+echo "$daemon" >"$dir/nsvirtd.pid"
 read -r ready <"$dir/ready" || fail "nsvirtd ended before it was ready"
 echo "$ready"
 show export "NSVIRT_BUS=unix:path=$dir/run/bus"
 export "NSVIRT_BUS=unix:path=$dir/run/bus"
+# The container of such a run goes on, and this daemon has found it again.
+nsvirsh destroy hello >/dev/null 2>&1 || true
+nsvirsh undefine hello >/dev/null 2>&1 || true
 
 ### A container ############################################################################
 
@@ -154,7 +170,7 @@ run nsvirsh list --all
 step "Its console"
 mkfifo "$dir/keys" "$dir/screen"
 show nsvirsh console hello
-script -qec "'$bin/nsvirsh' console hello" /dev/null <"$dir/keys" >"$dir/screen" 2>&1 &
+script -qec "nsvirsh console hello" /dev/null <"$dir/keys" >"$dir/screen" 2>&1 &
 console=$!
 exec 3>"$dir/keys" 4<"$dir/screen"
 greeted=no
@@ -172,7 +188,8 @@ console=
 
 step "What is known of it"
 run nsvirsh dominfo hello
-init_tree=$(nsvirsh dumpxml hello | sed -n 's:.*<partition>\(.*\)</partition>.*:\1:p')
+partition=$(nsvirsh dumpxml hello |
+    sed -n 's:.*<partition>\(.*\)</partition>.*:\1:p')
 
 step "Its end"
 run nsvirsh destroy hello
@@ -193,7 +210,7 @@ left=$(
         tr '\0' ' ' <"$process/cmdline" 2>/dev/null | grep -F "$dir/" | sed "s:^:$process :" || true
     done
     grep -F " $dir/" /proc/self/mountinfo || true
-    ls -d "/sys/fs/cgroup$init_tree" "/sys/fs/cgroup"/*"$init_tree" 2>/dev/null || true
+    ls -d "/sys/fs/cgroup$partition" "/sys/fs/cgroup"/*"$partition" 2>/dev/null || true
 )
 [ -z "$left" ] || fail "these are still there:
 $left"
