@@ -108,11 +108,7 @@ impl Error {
             ErrorCode::SystemError => detail.to_string(),
             _ => format!("{}: {detail}", code.phrase()),
         };
-        Self {
-            code,
-            domain: ErrorDomain::Lxc,
-            message,
-        }
+        Self { code, domain: ErrorDomain::Lxc, message }
     }
 
     /// The same error, said by another part.
@@ -124,10 +120,7 @@ impl Error {
     /// A failed system call: what was attempted, then the errno text, as in
     /// `cannot write /etc/nsvirt/lxc/web.xml: No space left on device`.
     pub fn system(attempt: impl fmt::Display, cause: impl Into<std::io::Error>) -> Self {
-        Self::new(
-            ErrorCode::SystemError,
-            format!("{attempt}: {}", errno_text(&cause.into())),
-        )
+        Self::new(ErrorCode::SystemError, format!("{attempt}: {}", errno_text(&cause.into())))
     }
 
     /// A document error at a line (1-based) of the document.
@@ -164,20 +157,14 @@ mod tests {
     #[test]
     fn texts_are_libvirts() {
         let error = Error::new(ErrorCode::OperationInvalid, "domain is not running");
-        assert_eq!(
-            error.to_string(),
-            "Requested operation is not valid: domain is not running"
-        );
+        assert_eq!(error.to_string(), "Requested operation is not valid: domain is not running");
     }
 
     #[test]
     fn a_system_error_ends_with_the_errno_text() {
         let cause = std::io::Error::from_raw_os_error(nix::libc::ENOENT);
         let error = Error::system("cannot open /nowhere", cause);
-        assert_eq!(
-            error.message,
-            "cannot open /nowhere: No such file or directory"
-        );
+        assert_eq!(error.message, "cannot open /nowhere: No such file or directory");
         assert_eq!(error.code as i32, 38);
     }
 }

@@ -37,9 +37,7 @@ struct Options {
 fn main() -> ExitCode {
     let options = Options::parse();
     log_to_stderr(options.verbose);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = match runtime {
         Ok(runtime) => runtime.block_on(run(options)),
         Err(error) => Err(format!("cannot start the runtime: {error}")),
@@ -76,15 +74,11 @@ async fn run(options: Options) -> Result<(), String> {
         ),
         None => Paths::system(),
     };
-    let config = options
-        .config
-        .unwrap_or_else(|| paths.etc.join("nsvirtd.toml"));
+    let config = options.config.unwrap_or_else(|| paths.etc.join("nsvirtd.toml"));
     let config = Config::read(&config).map_err(|e| e.to_string())?;
     let bus = choose_bus(options.bus.as_deref(), &paths);
     let mut terminate = signals()?;
-    let driver = Driver::open(&config, &paths)
-        .await
-        .map_err(|e| e.to_string())?;
+    let driver = Driver::open(&config, &paths).await.map_err(|e| e.to_string())?;
     let service = Service::start(driver.clone(), &bus)
         .await
         .map_err(|e| format!("cannot serve on the bus at {}: {e}", bus.address()))?;

@@ -2,14 +2,13 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use cgroups_rs::memory::MemController;
 use tokio::io::Interest;
 
-use super::{Hierarchy, Layout, Version};
-use crate::error::{Error, ErrorCode, ErrorDomain, Result};
+use super::{Hierarchy, Layout, Version, directory};
+use crate::error::{Error, ErrorCode, ErrorDomain, Result, errno_text};
 use crate::sys::fd;
 
 const SUPERVISOR: &str = "supervisor";
@@ -46,25 +45,16 @@ impl Group {
 
     fn directory(&self, hierarchy: &Hierarchy, below: &str) -> PathBuf {
         let group = hierarchy.mount.join(&self.partition).join(&self.name);
-        if below.is_empty() {
-            group
-        } else {
-            group.join(below)
-        }
+        if below.is_empty() { group } else { group.join(below) }
     }
 
     fn v1(&self) -> impl Iterator<Item = &Hierarchy> {
-        self.layout
-            .hierarchies
-            .iter()
-            .filter(|h| h.version != Version::V2)
+        self.layout.hierarchies.iter().filter(|h| h.version != Version::V2)
     }
 
     /// A directory of the version 2 group, on a host that has version 2.
     fn v2(&self, below: &str) -> Option<PathBuf> {
-        self.layout
-            .v2()
-            .map(|hierarchy| self.directory(hierarchy, below))
+        self.layout.v2().map(|hierarchy| self.directory(hierarchy, below))
     }
 
     fn v1_with(&self, controller: &str, below: &str) -> Option<PathBuf> {
@@ -74,24 +64,18 @@ impl Group {
 
     /// Creates the groups, or none of them. What an earlier run left there, empty, is removed.
     pub fn create(&self) -> Result<()> {
-        let created = self
-            .layout
-            .hierarchies
-            .iter()
-            .try_for_each(|h| self.create_in(h));
+        let created = self.layout.hierarchies.iter().try_for_each(|h| self.create_in(h));
         created.map_err(|error| match self.remove() {
             Ok(()) => error,
-            Err(left) => Error {
-                message: format!("{}; {}", error.message, left.message),
-                ..error
-            },
+            Err(left) => Error { message: format!("{}; {}", error.message, left.message), ..error },
         })
     }
 
     fn create_in(&self, hierarchy: &Hierarchy) -> Result<()> {
         let group = self.directory(hierarchy, "");
         if group.exists() {
-            remove_tree(&group).map_err(|e| failed("remove stale control group", &group, e))?;
+            directory::remove_tree(&group)
+                .map_err(|e| failed("remove stale control group", &group, e))?;
         }
         let ancestors: Vec<PathBuf> = self
             .partition
@@ -99,11 +83,9 @@ impl Group {
             .filter(|path| !path.as_os_str().is_empty())
             .map(|path| hierarchy.mount.join(path))
             .collect();
-        let own = DIRECTORIES
-            .iter()
-            .map(|below| self.directory(hierarchy, below));
+        let own = DIRECTORIES.iter().map(|below| self.directory(hierarchy, below));
         for directory in ancestors.into_iter().rev().chain(own) {
-            create(hierarchy, &directory)
+            directory::create(hierarchy, &directory)
                 .map_err(|e| failed("create control group", &directory, e))?;
         }
         Ok(())
@@ -115,27 +97,24 @@ impl Group {
             (Some(directory), _) => (directory, false),
             (None, Some(directory)) => (directory, true),
             (None, None) => {
-                return Err(error(
-                    "the host has no memory controller to limit the container with",
-                ));
+                return Err(error("the host has no memory controller to limit the container with"));
             }
         };
         let limit = i64::try_from(bytes).unwrap_or(i64::MAX);
-        MemController::new(directory.clone(), version2)
-            .set_limit(limit)
-            .map_err(|cause| {
-                error(format!(
-                    "cannot limit memory to {bytes} bytes in {}: {cause}",
-                    directory.display()
-                ))
-            })
+        MemController::new(directory.clone(), version2).set_limit(limit).map_err(|cause| {
+            use std::error::Error as _;
+            let source = cause.source().and_then(|it| it.downcast_ref::<io::Error>());
+            let reason = source.map_or_else(|| cause.to_string(), errno_text);
+            error(format!(
+                "cannot limit memory to {bytes} bytes in {}: {reason}",
+                directory.display()
+            ))
+        })
     }
 
     /// Version 1 files that take the supervisor's process ID.
     pub fn supervisor_tasks(&self) -> Vec<PathBuf> {
-        self.v1()
-            .map(|h| self.directory(h, SUPERVISOR).join("tasks"))
-            .collect()
+        self.v1().map(|h| self.directory(h, SUPERVISOR).join("tasks")).collect()
     }
 
     /// Version 2 directory of the supervisor.
@@ -145,9 +124,7 @@ impl Group {
 
     /// Version 1 files that take init's process ID.
     pub fn init_tasks(&self) -> Vec<PathBuf> {
-        self.v1()
-            .map(|h| self.directory(h, INIT).join("tasks"))
-            .collect()
+        self.v1().map(|h| self.directory(h, INIT).join("tasks")).collect()
     }
 
     /// Version 2 directory that init is born in.
@@ -159,15 +136,21 @@ impl Group {
     pub fn kill(&self) -> Result<()> {
         if let Some(payload) = self.v2(PAYLOAD) {
             match fs::write(payload.join("cgroup.kill"), "1") {
-                Ok(()) => {}
-                // Gone already, or a kernel before 5.14: the processes are killed one by one.
+                Ok(()) => return Ok(()),
+                // Gone already, or a kernel before 5.14.
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(failed("kill processes of", &payload, e)),
             }
         }
+        self.kill_each()
+    }
+
+    /// Kills, one by one, whatever any hierarchy lists: also what somebody put into a group of
+    /// version 1 alone.
+    pub fn kill_each(&self) -> Result<()> {
         for hierarchy in &self.layout.hierarchies {
             let group = self.directory(hierarchy, PAYLOAD);
-            kill_listed(&group).map_err(|e| failed("kill processes of", &group, e))?;
+            directory::kill_listed(&group).map_err(|e| failed("kill processes of", &group, e))?;
         }
         self.thaw_v1()
     }
@@ -212,9 +195,7 @@ impl Group {
     /// Whether the container is suspended, as the kernel says.
     pub fn is_frozen(&self) -> Result<bool> {
         if let Some(payload) = self.v2(PAYLOAD) {
-            return Ok(read(&payload.join("cgroup.events"))?
-                .lines()
-                .any(|it| it == "frozen 1"));
+            return Ok(read(&payload.join("cgroup.events"))?.lines().any(|it| it == "frozen 1"));
         }
         match self.v1_with("freezer", PAYLOAD) {
             Some(freezer) => Ok(read(&freezer.join("freezer.state"))?.trim() == "FROZEN"),
@@ -242,11 +223,7 @@ impl Group {
         let changed = fd::watch(changed, Interest::PRIORITY).map_err(watch)?;
         // Reading through the watched descriptor is what arms its next event.
         while !reread(&file).map_err(watch)?.lines().any(|it| it == line) {
-            changed
-                .ready(Interest::PRIORITY)
-                .await
-                .map_err(watch)?
-                .clear_ready();
+            changed.ready(Interest::PRIORITY).await.map_err(watch)?.clear_ready();
         }
         Ok(())
     }
@@ -272,9 +249,7 @@ impl Group {
             (Some(group), _) => number(&read(&group.join("cpuacct.usage"))?),
             (None, Some(group)) => {
                 let text = read(&group.join("cpu.stat"))?;
-                let usage = text
-                    .lines()
-                    .find_map(|line| line.strip_prefix("usage_usec "));
+                let usage = text.lines().find_map(|line| line.strip_prefix("usage_usec "));
                 usage.map_or(0, number).saturating_mul(1000)
             }
             (None, None) => 0,
@@ -284,11 +259,15 @@ impl Group {
 
     /// Removes the groups with all below them; groups that are gone are fine.
     pub fn remove(&self) -> Result<()> {
-        for hierarchy in &self.layout.hierarchies {
+        self.layout.hierarchies.iter().try_for_each(|hierarchy| {
+            // The usual ones by name, deepest first; only when that fails somebody made more.
+            let mut usual = DIRECTORIES.iter().rev().map(|below| self.directory(hierarchy, below));
             let group = self.directory(hierarchy, "");
-            remove_tree(&group).map_err(|e| failed("remove control group", &group, e))?;
-        }
-        Ok(())
+            let removed = usual.try_for_each(|path| directory::remove_one(&path));
+            removed
+                .or_else(|_| directory::remove_tree(&group))
+                .map_err(|e| failed("remove control group", &group, e))
+        })
     }
 }
 
@@ -300,101 +279,6 @@ impl Layout {
             let _ = fs::remove_dir(hierarchy.mount.join(partition.trim_start_matches('/')));
         }
     }
-}
-
-fn create(hierarchy: &Hierarchy, directory: &Path) -> io::Result<()> {
-    match fs::create_dir(directory) {
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-        result => result?,
-    }
-    let Some(parent) = directory.parent() else {
-        return Ok(());
-    };
-    match hierarchy.version {
-        Version::V2 => enable_controllers(parent),
-        // A new cpuset is empty and takes no process.
-        Version::V1(_) if hierarchy.controls("cpuset") => {
-            for file in ["cpuset.cpus", "cpuset.mems"] {
-                fs::write(
-                    directory.join(file),
-                    fs::read_to_string(parent.join(file))?.trim(),
-                )?;
-            }
-            Ok(())
-        }
-        // Before Linux 5.11 a limit reached the groups below only when asked to.
-        Version::V1(_) if hierarchy.controls("memory") => {
-            let file = directory.join("memory.use_hierarchy");
-            match fs::read_to_string(&file) {
-                Ok(text) if text.trim() == "0" => fs::write(&file, "1"),
-                _ => Ok(()),
-            }
-        }
-        Version::V1(_) => Ok(()),
-    }
-}
-
-/// Passes on to the groups below whatever controllers a group has. One that cannot be passed on
-/// is left out, and a limit that needs it says so later.
-fn enable_controllers(group: &Path) -> io::Result<()> {
-    let available = fs::read_to_string(group.join("cgroup.controllers"))?;
-    let control = group.join("cgroup.subtree_control");
-    let enabled = fs::read_to_string(&control)?;
-    for controller in available.split_whitespace() {
-        if !enabled.split_whitespace().any(|it| it == controller)
-            && let Err(e) = fs::write(&control, format!("+{controller}"))
-        {
-            tracing::debug!("cannot enable {controller} in {}: {e}", control.display());
-        }
-    }
-    Ok(())
-}
-
-/// Removes a group and those below it, deepest first.
-fn remove_tree(group: &Path) -> io::Result<()> {
-    let entries = match fs::read_dir(group) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        result => result?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            remove_tree(&entry.path())?;
-        }
-    }
-    match fs::remove_dir(group) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result,
-    }
-}
-
-/// Kills what a group and those below it list.
-fn kill_listed(group: &Path) -> io::Result<()> {
-    let listed = match fs::read_to_string(group.join("cgroup.procs")) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        result => result?,
-    };
-    for pid in listed
-        .lines()
-        .filter_map(|line| line.parse().ok())
-        .filter(|pid| *pid > 0)
-    {
-        // The number may be stale by now, the pidfd is not: what is killed is in the group still.
-        let Ok(pidfd) = crate::sys::pidfd::open(pid) else {
-            continue;
-        };
-        let again = fs::read_to_string(group.join("cgroup.procs"))?;
-        if again.lines().any(|line| line.parse() == Ok(pid)) {
-            crate::sys::pidfd::kill(pidfd.as_fd())?;
-        }
-    }
-    for entry in fs::read_dir(group)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            kill_listed(&entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 fn reread(mut file: &File) -> io::Result<String> {

@@ -41,11 +41,7 @@ impl Layout {
     /// Reads the mounts below `root`, which is `/sys/fs/cgroup` on every host by convention.
     pub fn probe(root: &Path) -> io::Result<Self> {
         let mut layout = Self::parse(&fs::read_to_string("/proc/self/mountinfo")?, root);
-        if layout
-            .hierarchies
-            .iter()
-            .any(|hierarchy| hierarchy.mount == root)
-        {
+        if layout.hierarchies.iter().any(|hierarchy| hierarchy.mount == root) {
             return Ok(layout);
         }
         for entry in fs::read_dir(root)? {
@@ -69,24 +65,17 @@ impl Layout {
             let Some(hierarchy) = hierarchy(line) else {
                 continue;
             };
-            let known = hierarchies
-                .iter()
-                .any(|other| other.mount == hierarchy.mount);
+            let known = hierarchies.iter().any(|other| other.mount == hierarchy.mount);
             if hierarchy.mount.starts_with(root) && !known {
                 hierarchies.push(hierarchy);
             }
         }
-        Self {
-            hierarchies,
-            links: Vec::new(),
-        }
+        Self { hierarchies, links: Vec::new() }
     }
 
     /// The unified hierarchy, if it is mounted.
     pub fn v2(&self) -> Option<&Hierarchy> {
-        self.hierarchies
-            .iter()
-            .find(|hierarchy| hierarchy.version == Version::V2)
+        self.hierarchies.iter().find(|hierarchy| hierarchy.version == Version::V2)
     }
 }
 
@@ -100,10 +89,8 @@ fn hierarchy(line: &str) -> Option<Hierarchy> {
         "cgroup" => {
             let options = filesystem.nth(1)?.split(',');
             let controllers = options.filter(|option| {
-                !matches!(
-                    *option,
-                    "rw" | "ro" | "xattr" | "clone_children" | "none" | "noprefix"
-                ) && !option.starts_with("release_agent=")
+                !matches!(*option, "rw" | "ro" | "xattr" | "clone_children" | "none" | "noprefix")
+                    && !option.starts_with("release_agent=")
             });
             Version::V1(controllers.map(str::to_owned).collect())
         }
@@ -129,19 +116,9 @@ mod tests {
         let layout = Layout::parse(HYBRID, Path::new("/sys/fs/cgroup"));
         let versions: Vec<_> = layout.hierarchies.iter().map(|h| &h.version).collect();
         let v1 = |names: &[&str]| Version::V1(names.iter().map(|n| (*n).to_owned()).collect());
-        assert_eq!(
-            versions,
-            [
-                &v1(&["cpu", "cpuacct"]),
-                &v1(&["name=systemd"]),
-                &Version::V2
-            ]
-        );
+        assert_eq!(versions, [&v1(&["cpu", "cpuacct"]), &v1(&["name=systemd"]), &Version::V2]);
         assert!(layout.hierarchies[0].controls("cpuacct"));
-        assert_eq!(
-            layout.v2().unwrap().mount,
-            Path::new("/sys/fs/cgroup/unified")
-        );
+        assert_eq!(layout.v2().unwrap().mount, Path::new("/sys/fs/cgroup/unified"));
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! hosts, reads back the freezer's request instead of its state, and removes no group with
 //! children. Statistics too: it panics where a file of version 2 is missing.
 
+mod directory;
 mod group;
 mod layout;
 

@@ -13,6 +13,7 @@ use nix::unistd::{chdir, execve, sethostname, setsid};
 
 use super::placement;
 use super::protocol::{self, Attempt, Failure};
+use super::start::Report;
 use super::tree;
 use crate::plan::Plan;
 use crate::security::capabilities;
@@ -24,12 +25,11 @@ use crate::sys::{fd, link, tty};
 /// Runs as process 1 of a new PID namespace, in new mount, UTS, IPC and (if planned) network
 /// namespaces, born in its version 2 control group, as root with all of the daemon's capabilities
 /// and with a copy of the supervisor's memory and descriptors. There is no barrier: the supervisor
-/// prepared everything before the clone and only listens to `reporter`, whose end without a word
-/// means that init was executed (it is close-on-exec).
+/// prepared everything before the clone and only listens to `reporter` (see [`Report`]).
 pub(super) fn become_init(plan: &Plan, devpts: &DetachedMount, reporter: OwnedFd) -> ! {
     let Err(failure) = set_up(plan, devpts, &reporter);
     // Nobody is there to be told when this fails: the supervisor is gone, and so are we.
-    let _ = protocol::send(reporter.as_fd(), &failure, &[]);
+    let _ = protocol::send(reporter.as_fd(), &Report::Failed(failure), &[]);
     std::process::exit(1)
 }
 
@@ -51,6 +51,8 @@ fn set_up(plan: &Plan, devpts: &DetachedMount, reporter: &OwnedFd) -> Result<Inf
     reset_signals()?;
     capabilities::drop(plan.drop_capabilities).attempt("drop capabilities", "")?;
     keep_only_standard(reporter)?;
+    protocol::send(reporter.as_fd(), &Report::SetUp, &[])
+        .attempt("report to the supervisor", "")?;
     execute(plan)
 }
 
@@ -70,17 +72,14 @@ fn take_console() -> Result<(), Failure> {
 /// libvirt's words for the most common mistake, before it becomes a bare errno of exec.
 fn check_init(plan: &Plan) -> Result<(), Failure> {
     let path = &plan.init.path;
-    std::fs::metadata(path).map(drop).attempt(
-        &format!("find init path '{path}' relative to container root"),
-        "",
-    )
+    std::fs::metadata(path)
+        .map(drop)
+        .attempt(&format!("find init path '{path}' relative to container root"), "")
 }
 
 /// Init starts with every signal unblocked and at its default, whatever this program does.
 fn reset_signals() -> Result<(), Failure> {
-    for signal in Signal::iterator().filter(|s| !matches!(s, Signal::SIGKILL | Signal::SIGSTOP)) {
-        crate::sys::set_signal(signal, false).attempt("reset signal", signal)?;
-    }
+    crate::sys::reset_signals().attempt("reset signals", "")?;
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
         .attempt("unblock signals", "")
 }

@@ -40,13 +40,7 @@ impl Console {
         tty::make_raw(slave.as_fd()).attempt("switch a terminal to raw mode", "")?;
         let number = tty::number(host.as_fd()).attempt("number a terminal", "")?;
         let path = format!("/dev/pts/{number}");
-        Ok(Self {
-            host,
-            _slave: slave,
-            path,
-            output: VecDeque::new(),
-            input: VecDeque::new(),
-        })
+        Ok(Self { host, _slave: slave, path, output: VecDeque::new(), input: VecDeque::new() })
     }
 
     /// The host's terminal, for clients that open it by path.
@@ -66,20 +60,12 @@ impl Console {
         host.set(PollFlags::POLLIN, self.input.len() < INPUT_LIMIT);
         host.set(PollFlags::POLLOUT, !self.output.is_empty());
         container.set(PollFlags::POLLOUT, !self.input.is_empty());
-        [
-            PollFd::new(self.host.as_fd(), host),
-            PollFd::new(terminal.master.as_fd(), container),
-        ]
+        [PollFd::new(self.host.as_fd(), host), PollFd::new(terminal.master.as_fd(), container)]
     }
 
     /// Moves what can be moved, without waiting.
     pub(super) fn relay(&mut self, terminal: &Terminal) -> io::Result<()> {
-        take(
-            terminal.master.as_fd(),
-            &mut self.output,
-            OUTPUT_LIMIT,
-            true,
-        )?;
+        take(terminal.master.as_fd(), &mut self.output, OUTPUT_LIMIT, true)?;
         give(self.host.as_fd(), &mut self.output)?;
         take(self.host.as_fd(), &mut self.input, INPUT_LIMIT, false)?;
         give(terminal.master.as_fd(), &mut self.input)

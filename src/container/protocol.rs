@@ -103,11 +103,7 @@ impl<T, E: Into<io::Error>> Attempt<T> for Result<T, E> {
             let errno = error.raw_os_error();
             let path = path.to_string();
             match errno {
-                Some(errno) => Failure {
-                    attempt: attempt.to_owned(),
-                    path,
-                    errno,
-                },
+                Some(errno) => Failure { attempt: attempt.to_owned(), path, errno },
                 None => Failure {
                     attempt: format!("{attempt} {path}: {error}"),
                     path: String::new(),
@@ -126,9 +122,7 @@ pub fn send(
 ) -> io::Result<()> {
     let bytes = serde_json::to_vec(message).map_err(io::Error::other)?;
     if bytes.len() > LIMIT {
-        return Err(io::Error::from_raw_os_error(
-            nix::errno::Errno::EMSGSIZE as i32,
-        ));
+        return Err(io::Error::from_raw_os_error(nix::errno::Errno::EMSGSIZE as i32));
     }
     sys::fd::send(socket, &bytes, fds)
 }
@@ -141,10 +135,7 @@ pub fn receive<T: DeserializeOwned>(
     if bytes.is_empty() {
         return Ok(None);
     }
-    Ok(Some((
-        serde_json::from_slice(&bytes).map_err(io::Error::other)?,
-        fds,
-    )))
+    Ok(Some((serde_json::from_slice(&bytes).map_err(io::Error::other)?, fds)))
 }
 
 #[cfg(test)]
@@ -155,25 +146,15 @@ mod tests {
 
     #[test]
     fn a_failure_is_a_sentence() {
-        let failure = Failure {
-            attempt: "mount proc on".into(),
-            path: "/proc".into(),
-            errno: 1,
-        };
-        assert_eq!(
-            failure.to_string(),
-            "cannot mount proc on /proc: Operation not permitted"
-        );
+        let failure = Failure { attempt: "mount proc on".into(), path: "/proc".into(), errno: 1 };
+        assert_eq!(failure.to_string(), "cannot mount proc on /proc: Operation not permitted");
     }
 
     #[test]
     fn messages_and_descriptors_arrive_whole_and_then_the_end() {
         let kind = SockType::SeqPacket;
         let (a, b) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC).unwrap();
-        let message = Message::Running {
-            init: 7,
-            consoles: vec!["/dev/pts/3".into()],
-        };
+        let message = Message::Running { init: 7, consoles: vec!["/dev/pts/3".into()] };
         send(a.as_fd(), &message, &[a.as_fd()]).unwrap();
         send(a.as_fd(), &Message::Exited(Exit::Signal(1)), &[]).unwrap();
         let (received, fds) = receive::<Message>(b.as_fd()).unwrap().unwrap();

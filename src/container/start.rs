@@ -8,6 +8,7 @@ use nix::fcntl::{OFlag, openat};
 use nix::sched::CloneFlags;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::stat::Mode;
+use serde::{Deserialize, Serialize};
 
 use super::protocol::{Attempt, Failure};
 use super::{child, protocol};
@@ -15,6 +16,16 @@ use crate::plan::{Plan, attributes};
 use crate::sys::clone::{Side, clone3};
 use crate::sys::mount::{DetachedMount, new_filesystem};
 use crate::sys::{pidfd, tty};
+
+/// What the child says before it becomes init. When it says no more after `SetUp`, init has been
+/// executed: its end of the socket is close-on-exec.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Report {
+    /// Everything is done but to execute init.
+    SetUp,
+    /// A step failed, and the child ends.
+    Failed(Failure),
+}
 
 /// A container's init, as its supervisor holds it.
 pub(super) struct Init {
@@ -47,17 +58,30 @@ pub(super) fn start(plan: &Plan) -> Result<Init, Failure> {
         Side::Child => child::become_init(plan, &devpts, reporter),
         Side::Parent { pid, pidfd } => {
             drop(reporter);
-            match protocol::receive::<Failure>(report.as_fd()) {
-                Ok(None) => Ok(Init {
-                    pid,
-                    pidfd,
-                    terminals,
-                }),
-                Ok(Some((failure, _))) => Err(reap(&pidfd, failure)),
-                Err(error) => {
-                    let lost = Err::<(), _>(error).attempt("hear from the child", "");
-                    Err(reap(&pidfd, lost.err().unwrap_or_else(unknown)))
-                }
+            match hear(&report) {
+                Ok(()) => Ok(Init { pid, pidfd, terminals }),
+                Err(failure) => Err(reap(&pidfd, failure)),
+            }
+        }
+    }
+}
+
+/// Waits until the child has executed init, or for the reason why it has not.
+fn hear(report: &OwnedFd) -> Result<(), Failure> {
+    let mut set_up = false;
+    loop {
+        match protocol::receive(report.as_fd()).attempt("hear from the child", "")? {
+            Some((Report::SetUp, _)) => set_up = true,
+            Some((Report::Failed(failure), _)) => return Err(failure),
+            None if set_up => return Ok(()),
+            None => {
+                return Err(Failure {
+                    attempt: "set up the container: its first process was killed, which happens \
+                              when its memory limit leaves no room for it"
+                        .to_owned(),
+                    path: String::new(),
+                    errno: 0,
+                });
             }
         }
     }
@@ -68,29 +92,16 @@ fn reap(child: &OwnedFd, failure: Failure) -> Failure {
     match pidfd::kill(child.as_fd()).and_then(|()| pidfd::wait(child.as_fd())) {
         Ok(_) => failure,
         Err(error) => Failure {
-            attempt: format!(
-                "{}; and its process could not be ended: {error}",
-                failure.attempt
-            ),
+            attempt: format!("{}; and its process could not be ended: {error}", failure.attempt),
             ..failure
         },
-    }
-}
-
-fn unknown() -> Failure {
-    Failure {
-        attempt: "start the container".to_owned(),
-        path: String::new(),
-        errno: 0,
     }
 }
 
 /// The version 2 group that init is born in.
 fn group(plan: &Plan) -> Result<Option<File>, Failure> {
     let group = plan.placement.init_v2.first();
-    group
-        .map(|path| File::open(path).attempt("open control group", path.display()))
-        .transpose()
+    group.map(|path| File::open(path).attempt("open control group", path.display())).transpose()
 }
 
 fn namespaces(plan: &Plan) -> u64 {
@@ -113,10 +124,7 @@ fn terminals(count: usize) -> Result<(DetachedMount, Vec<Terminal>), Failure> {
     let terminals = (0..count).map(|_| {
         let master = open_master(Some(&devpts), c"ptmx").attempt("open a terminal", "ptmx")?;
         let slave = tty::open_slave(master.as_fd()).attempt("open a terminal", "")?;
-        Ok(Terminal {
-            master,
-            _slave: slave,
-        })
+        Ok(Terminal { master, _slave: slave })
     });
     let terminals = terminals.collect::<Result<_, Failure>>()?;
     Ok((devpts, terminals))

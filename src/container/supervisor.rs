@@ -43,12 +43,8 @@ fn take_over() -> Result<(Plan, OwnedFd), Failure> {
     let plan = sys::fd::take_standard(0).attempt("take over the plan", "")?;
     let daemon = sys::fd::take_standard(1).attempt("take over the daemon's socket", "")?;
     let mut text = Vec::new();
-    File::from(plan)
-        .read_to_end(&mut text)
-        .attempt("read the plan", "")?;
-    let plan = serde_json::from_slice(&text)
-        .map_err(io::Error::other)
-        .attempt("read the plan", "");
+    File::from(plan).read_to_end(&mut text).attempt("read the plan", "")?;
+    let plan = serde_json::from_slice(&text).map_err(io::Error::other).attempt("read the plan", "");
     Ok((plan?, daemon))
 }
 
@@ -84,21 +80,12 @@ fn wait_and_run(plan: Plan, daemon: OwnedFd, listener: OwnedFd) -> Result<(), Fa
         // The daemon gave up, or died before it said Go.
         return Ok(());
     };
-    let consoles = (0..plan.consoles)
-        .map(|_| Console::open())
-        .collect::<Result<Vec<_>, _>>();
+    let consoles = (0..plan.consoles).map(|_| Console::open()).collect::<Result<Vec<_>, _>>();
     match consoles.and_then(|consoles| Ok((consoles, start::start(&plan)?))) {
         Ok((consoles, init)) => {
             let consoles = consoles.into_iter().map(Some).collect();
             let daemon = Some(daemon);
-            Supervisor {
-                plan,
-                listener,
-                daemon,
-                consoles,
-                init,
-            }
-            .run()
+            Supervisor { plan, listener, daemon, consoles, init }.run()
         }
         Err(failure) => {
             if let Err(error) =
@@ -137,12 +124,7 @@ impl Supervisor {
         placement::join_v2(&self.plan.placement.supervisor_v2)?;
         loop {
             let events = self.wait().attempt("wait for events", "")?;
-            for (number, _) in events
-                .consoles
-                .iter()
-                .enumerate()
-                .filter(|(_, ready)| **ready)
-            {
+            for (number, _) in events.consoles.iter().enumerate().filter(|(_, ready)| **ready) {
                 self.relay(number);
             }
             if events.daemon_spoke {
@@ -173,11 +155,7 @@ impl Supervisor {
             },
         ];
         for (console, terminal) in self.consoles.iter().zip(&self.init.terminals) {
-            fds.extend(
-                console
-                    .iter()
-                    .flat_map(|console| console.interest(terminal)),
-            );
+            fds.extend(console.iter().flat_map(|console| console.interest(terminal)));
         }
         match poll(&mut fds, PollTimeout::NONE) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
@@ -193,11 +171,8 @@ impl Supervisor {
                 .consoles
                 .iter()
                 .map(|console| {
-                    let (host, container) = if console.is_some() {
-                        (next(), next())
-                    } else {
-                        (false, false)
-                    };
+                    let (host, container) =
+                        if console.is_some() { (next(), next()) } else { (false, false) };
                     host || container
                 })
                 .collect(),
@@ -206,10 +181,9 @@ impl Supervisor {
 
     /// Moves bytes of one console; one that fails is closed and the rest goes on.
     fn relay(&mut self, number: usize) {
-        let (Some(slot), Some(terminal)) = (
-            self.consoles.get_mut(number),
-            self.init.terminals.get(number),
-        ) else {
+        let (Some(slot), Some(terminal)) =
+            (self.consoles.get_mut(number), self.init.terminals.get(number))
+        else {
             return;
         };
         if let Some(Err(error)) = slot.as_mut().map(|console| console.relay(terminal)) {
@@ -239,9 +213,7 @@ impl Supervisor {
         match self.restarted() {
             Ok(init) => {
                 self.init = init;
-                let message = Message::Rebooted {
-                    init: self.init.pid,
-                };
+                let message = Message::Rebooted { init: self.init.pid };
                 self.tell(&message, true);
                 true
             }
@@ -253,12 +225,7 @@ impl Supervisor {
     }
 
     fn restarted(&self) -> Result<start::Init, Failure> {
-        let v1 = self
-            .plan
-            .placement
-            .init_tasks
-            .iter()
-            .filter_map(|file| file.parent());
+        let v1 = self.plan.placement.init_tasks.iter().filter_map(|file| file.parent());
         let v2 = self.plan.placement.init_v2.iter().map(PathBuf::as_path);
         v1.chain(v2).try_for_each(placement::reset)?;
         start::start(&self.plan)
@@ -267,9 +234,7 @@ impl Supervisor {
     /// Leaves the end of init for a daemon that may not be there now, and tells one that is.
     fn finish(&mut self, exit: Exit) -> Result<(), Failure> {
         let file = &self.plan.files.exit;
-        let text = serde_json::to_vec(&exit)
-            .map_err(io::Error::other)
-            .attempt("write", "")?;
+        let text = serde_json::to_vec(&exit).map_err(io::Error::other).attempt("write", "")?;
         fs::write(file, text).attempt("write", file.display())?;
         self.tell(&Message::Exited(exit), false);
         Ok(())
@@ -302,11 +267,7 @@ impl Supervisor {
                 Ok(client) => self.send(&Message::Done, &[client.as_fd()]),
                 Err(failure) => self.send(&Message::Refused(failure), &[]),
             },
-            Request::ResizeConsole {
-                console,
-                rows,
-                columns,
-            } => {
+            Request::ResizeConsole { console, rows, columns } => {
                 let terminal = self.init.terminals.get(console).map(|it| it.master.as_fd());
                 let resized = terminal
                     .ok_or_else(no_such_console)
@@ -322,22 +283,15 @@ impl Supervisor {
 
     fn open_console(&self, number: usize) -> Result<OwnedFd, Failure> {
         let console = self.consoles.get(number).and_then(Option::as_ref);
-        let client = console
-            .ok_or_else(no_such_console)
-            .and_then(Console::open_client);
+        let client = console.ok_or_else(no_such_console).and_then(Console::open_client);
         client.attempt("open console", number)
     }
 
     fn announce_running(&mut self) {
         let paths = self.consoles.iter().map(|console| {
-            console
-                .as_ref()
-                .map_or_else(String::new, |console| console.path().to_owned())
+            console.as_ref().map_or_else(String::new, |console| console.path().to_owned())
         });
-        let message = Message::Running {
-            init: self.init.pid,
-            consoles: paths.collect(),
-        };
+        let message = Message::Running { init: self.init.pid, consoles: paths.collect() };
         self.tell(&message, true);
     }
 

@@ -26,14 +26,8 @@ use crate::sys::mount::{self as mounts, DetachedMount};
 ///
 /// Runs in the child, in its own mount namespace, with `umask` 0.
 pub(super) fn build(plan: &Plan, devpts: &DetachedMount) -> Result<(), Failure> {
-    mount(
-        None::<&str>,
-        "/",
-        None::<&str>,
-        MsFlags::MS_PRIVATE | MsFlags::MS_REC,
-        None::<&str>,
-    )
-    .attempt("make mounts private below", "/")?;
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_PRIVATE | MsFlags::MS_REC, None::<&str>)
+        .attempt("make mounts private below", "/")?;
     let sources = open_sources(plan)?;
     enter_root(&plan.root)?;
     for (step, source) in plan.steps.iter().zip(sources) {
@@ -45,12 +39,9 @@ pub(super) fn build(plan: &Plan, devpts: &DetachedMount) -> Result<(), Failure> 
 /// Copies of the parts of the host that the plan mounts, in the order of its steps.
 fn open_sources(plan: &Plan) -> Result<Vec<Option<DetachedMount>>, Failure> {
     let source = |step: &Step| match step {
-        Step::Mount {
-            source: Source::Host(path),
-            ..
-        } => clone_tree(path, false)
-            .attempt("open file system source", path.display())
-            .map(Some),
+        Step::Mount { source: Source::Host(path), .. } => {
+            clone_tree(path, false).attempt("open file system source", path.display()).map(Some)
+        }
         _ => Ok(None),
     };
     plan.steps.iter().map(source).collect()
@@ -70,12 +61,8 @@ fn enter_root(root: &Root) -> Result<(), Failure> {
             .attempt("make read-only root file system", &source)?;
     }
     // Any directory does as the place to mount it on: it is left behind with the host's tree.
-    let place = open(
-        &root.source,
-        OFlag::O_PATH | OFlag::O_CLOEXEC,
-        Mode::empty(),
-    )
-    .attempt("open root file system", &source)?;
+    let place = open(&root.source, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
+        .attempt("open root file system", &source)?;
     mounts::attach(&tree, place.as_fd()).attempt("mount root file system", &source)?;
     fchdir(&tree).attempt("enter root file system", &source)?;
     // Old and new root in one place (pivot_root(2)), so that the container needs no directory for
@@ -91,16 +78,8 @@ fn carry_out(
 ) -> Result<(), Failure> {
     match step {
         Step::Clear { path } => clear(path).attempt("unmount", path),
-        Step::Mount {
-            source: Source::Terminals,
-            target,
-            ..
-        } => attach(devpts, target),
-        Step::Mount {
-            source: from,
-            target,
-            attributes,
-        } => {
+        Step::Mount { source: Source::Terminals, target, .. } => attach(devpts, target),
+        Step::Mount { source: from, target, attributes } => {
             let mount = match source {
                 Some(mount) => restrict(mount, *attributes),
                 None => inside(from, *attributes),
@@ -111,13 +90,8 @@ fn carry_out(
         Step::Directory { path } => directory(Path::new(path)).attempt("create directory", path),
         Step::Device { path, major, minor } => {
             let mode = Mode::from_bits_truncate(0o666);
-            mknod(
-                path.as_str(),
-                SFlag::S_IFCHR,
-                mode,
-                makedev((*major).into(), (*minor).into()),
-            )
-            .attempt("create device", path)
+            mknod(path.as_str(), SFlag::S_IFCHR, mode, makedev((*major).into(), (*minor).into()))
+                .attempt("create device", path)
         }
         Step::Link { path, target } => {
             std::os::unix::fs::symlink(target, path).attempt("create symbolic link", path)
@@ -140,10 +114,8 @@ fn clear(path: &str) -> nix::Result<()> {
 fn inside(source: &Source, wanted: u64) -> io::Result<DetachedMount> {
     match source {
         Source::New { kind, options } => {
-            let options: Vec<(&str, &str)> = options
-                .iter()
-                .map(|(key, value)| (key.as_str(), value.as_str()))
-                .collect();
+            let options: Vec<(&str, &str)> =
+                options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
             mounts::new_filesystem(kind, &options, wanted)
         }
         Source::Inside(path) => {
@@ -152,10 +124,9 @@ fn inside(source: &Source, wanted: u64) -> io::Result<DetachedMount> {
             mounts::set_attributes(mount.as_fd(), wanted, writable, false)?;
             Ok(mount)
         }
-        Source::Console(number) => restrict(
-            clone_tree(Path::new(&format!("/dev/pts/{number}")), false)?,
-            wanted,
-        ),
+        Source::Console(number) => {
+            restrict(clone_tree(Path::new(&format!("/dev/pts/{number}")), false)?, wanted)
+        }
         // Both were opened before the host's tree went; there is no step that comes here.
         Source::Host(_) | Source::Terminals => Err(io::Error::from(io::ErrorKind::InvalidInput)),
     }
@@ -180,10 +151,7 @@ fn describe(source: &Source) -> String {
 
 /// Mounts on a path, which is made as a directory or an empty file when it is missing.
 fn attach(mount: &DetachedMount, target: &str) -> Result<(), Failure> {
-    let kind = fstat(mount)
-        .attempt("examine what goes on", target)?
-        .st_mode
-        & SFlag::S_IFMT.bits();
+    let kind = fstat(mount).attempt("examine what goes on", target)?.st_mode & SFlag::S_IFMT.bits();
     let is_directory = kind == SFlag::S_IFDIR.bits();
     let path = OFlag::O_PATH | OFlag::O_CLOEXEC;
     let place = match open(target, path, Mode::empty()) {

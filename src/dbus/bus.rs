@@ -56,27 +56,22 @@ fn embed(path: &std::path::Path) -> zbus::Result<()> {
     }
     let address = format!("unix:path={}", path.display());
     let (started, ready) = mpsc::channel();
-    std::thread::Builder::new()
-        .name("bus".to_owned())
-        .spawn(move || {
-            zruntime::block_on(async move {
-                match busd::bus::Bus::for_address(Some(&address)).await {
-                    Ok(mut bus) => {
-                        // The receiver waits for exactly this.
-                        let _ = started.send(Ok(()));
-                        if let Err(error) = bus.run().await {
-                            tracing::error!("the embedded bus ended: {error}");
-                        }
-                    }
-                    Err(error) => {
-                        let _ = started.send(Err(error.to_string()));
+    std::thread::Builder::new().name("bus".to_owned()).spawn(move || {
+        zruntime::block_on(async move {
+            match busd::bus::Bus::for_address(Some(&address)).await {
+                Ok(mut bus) => {
+                    // The receiver waits for exactly this.
+                    let _ = started.send(Ok(()));
+                    if let Err(error) = bus.run().await {
+                        tracing::error!("the embedded bus ended: {error}");
                     }
                 }
-            });
-        })?;
+                Err(error) => {
+                    let _ = started.send(Err(error.to_string()));
+                }
+            }
+        });
+    })?;
     let failure = |text: String| zbus::Error::Failure(format!("cannot start the bus: {text}"));
-    ready
-        .recv()
-        .map_err(|e| failure(e.to_string()))?
-        .map_err(failure)
+    ready.recv().map_err(|e| failure(e.to_string()))?.map_err(failure)
 }

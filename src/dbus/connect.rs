@@ -29,22 +29,16 @@ pub(super) async fn call(
         "DomainDefineXML" => driver.define(&arguments::<String>(call)?).await?,
         "DomainLookupByID" => {
             let id: i32 = arguments(call)?;
-            let unknown = || {
-                Error::new(
-                    ErrorCode::NoDomain,
-                    format!("No domain with matching id {id}"),
-                )
-            };
+            let unknown =
+                || Error::new(ErrorCode::NoDomain, format!("No domain with matching id {id}"));
             driver.lookup_by_id(id.try_into().map_err(|_| unknown())?)?
         }
         "DomainLookupByName" => driver.lookup_by_name(&arguments::<String>(call)?)?,
         "DomainLookupByUUID" => driver.lookup_by_uuid(uuid(&arguments::<String>(call)?)?)?,
         "ListDomains" => {
             let domains = driver.list(arguments(call)?)?;
-            let paths: Vec<ObjectPath<'_>> = domains
-                .iter()
-                .map(|domain| path(domain))
-                .collect::<Result<_, _>>()?;
+            let paths: Vec<ObjectPath<'_>> =
+                domains.iter().map(|domain| path(domain)).collect::<Result<_, _>>()?;
             return reply(call, &paths);
         }
         // No security driver confines containers: libvirt's name for that, and no interpretation.
@@ -64,9 +58,7 @@ pub(super) fn property(driver: &Driver, name: &str) -> Result<OwnedVariant, Faul
         "Version" => driver.version()?.into(),
         _ => return Err(Fault::UnknownProperty(name.to_owned())),
     };
-    value
-        .try_into()
-        .map_err(|e: zbus::Error| Fault::Failed(e.to_string()))
+    value.try_into().map_err(|e: zbus::Error| Fault::Failed(e.to_string()))
 }
 
 fn path(domain: &Domain) -> Result<ObjectPath<'static>, Fault> {

@@ -25,10 +25,7 @@ pub(super) async fn call(
         }
         "ResizeConsole" => {
             let (device, rows, columns): (String, u32, u32) = arguments(call)?;
-            let size = ConsoleSize {
-                rows: limited(rows)?,
-                columns: limited(columns)?,
-            };
+            let size = ConsoleSize { rows: limited(rows)?, columns: limited(columns)? };
             driver.resize_console(domain, &device, size).await?;
             reply(call, &())
         }
@@ -39,9 +36,6 @@ pub(super) async fn call(
 /// A terminal's size is 16 bits each way.
 fn limited(number: u32) -> Result<u16, Error> {
     u16::try_from(number).map_err(|_| {
-        Error::new(
-            ErrorCode::InvalidArg,
-            format!("a terminal of {number} rows or columns"),
-        )
+        Error::new(ErrorCode::InvalidArg, format!("a terminal of {number} rows or columns"))
     })
 }

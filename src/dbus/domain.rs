@@ -83,9 +83,7 @@ pub(super) fn property(domain: &Domain, name: &str) -> Result<OwnedVariant, Faul
         "UUID" => domain.uuid.to_string().into(),
         _ => return Err(Fault::UnknownProperty(name.to_owned())),
     };
-    value
-        .try_into()
-        .map_err(|e: zbus::Error| Fault::Failed(e.to_string()))
+    value.try_into().map_err(|e: zbus::Error| Fault::Failed(e.to_string()))
 }
 
 /// Sets a property.
@@ -125,11 +123,7 @@ fn stats(
         (STATS_VCPU, "vcpu.maximum", info.vcpus.into()),
     ];
     let wanted = |group: &u32| groups == 0 || groups & group != 0;
-    Ok(all
-        .into_iter()
-        .filter(|(g, ..)| wanted(g))
-        .map(|(_, key, value)| (key, value))
-        .collect())
+    Ok(all.into_iter().filter(|(g, ..)| wanted(g)).map(|(_, key, value)| (key, value)).collect())
 }
 
 fn memory_stats(driver: &Driver, domain: &Domain) -> Result<HashMap<i32, u64>, Fault> {
@@ -137,20 +131,10 @@ fn memory_stats(driver: &Driver, domain: &Domain) -> Result<HashMap<i32, u64>, F
     if !domain.snapshot().is_active() {
         return Err(Error::new(ErrorCode::OperationInvalid, "domain is not running").into());
     }
-    let actual = domain
-        .snapshot()
-        .current()
-        .map_or(0, |document| document.current_memory);
-    Ok(HashMap::from([
-        (MEMORY_STAT_ACTUAL, actual),
-        (MEMORY_STAT_RSS, info.memory),
-    ]))
+    let actual = domain.snapshot().current().map_or(0, |document| document.current_memory);
+    Ok(HashMap::from([(MEMORY_STAT_ACTUAL, actual), (MEMORY_STAT_RSS, info.memory)]))
 }
 
 fn no_flags(flags: u32, function: &str) -> Result<(), Error> {
-    if flags == 0 {
-        Ok(())
-    } else {
-        Err(unsupported_flags(flags, function))
-    }
+    if flags == 0 { Ok(()) } else { Err(unsupported_flags(flags, function)) }
 }

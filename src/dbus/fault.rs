@@ -39,26 +39,22 @@ impl Fault {
         const DBUS: &str = "org.freedesktop.DBus.Error";
         let (name, text) = match self {
             Self::Driver(error) => ("org.libvirt.Error".to_owned(), error.message.clone()),
-            Self::UnknownObject(path) => (
-                format!("{DBUS}.UnknownObject"),
-                format!("Object does not exist at path “{path}”"),
-            ),
+            Self::UnknownObject(path) => {
+                (format!("{DBUS}.UnknownObject"), format!("Object does not exist at path “{path}”"))
+            }
             Self::UnknownInterface { interface, path } => (
                 format!("{DBUS}.UnknownInterface"),
                 format!("Object “{path}” has no interface “{interface}”"),
             ),
-            Self::UnknownMethod(name) => (
-                format!("{DBUS}.UnknownMethod"),
-                format!("No such method “{name}”"),
-            ),
-            Self::UnknownProperty(name) => (
-                format!("{DBUS}.UnknownProperty"),
-                format!("No such property “{name}”"),
-            ),
-            Self::ReadOnly(name) => (
-                format!("{DBUS}.PropertyReadOnly"),
-                format!("Property “{name}” is read-only"),
-            ),
+            Self::UnknownMethod(name) => {
+                (format!("{DBUS}.UnknownMethod"), format!("No such method “{name}”"))
+            }
+            Self::UnknownProperty(name) => {
+                (format!("{DBUS}.UnknownProperty"), format!("No such property “{name}”"))
+            }
+            Self::ReadOnly(name) => {
+                (format!("{DBUS}.PropertyReadOnly"), format!("Property “{name}” is read-only"))
+            }
             Self::InvalidArguments(text) => (format!("{DBUS}.InvalidArgs"), text.clone()),
             Self::Failed(text) => (format!("{DBUS}.Failed"), text.clone()),
         };
@@ -79,8 +75,7 @@ where
             T::SIGNATURE
         )));
     }
-    body.deserialize_ignore_signature()
-        .map_err(|e| Fault::InvalidArguments(e.to_string()))
+    body.deserialize_ignore_signature().map_err(|e| Fault::InvalidArguments(e.to_string()))
 }
 
 /// The reply to a call.

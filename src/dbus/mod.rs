@@ -46,26 +46,15 @@ impl Service {
         let connection = bus.connect().await?;
         let calls = MessageStream::from(&connection);
         connection.request_name(NAME).await?;
-        Ok(Self {
-            driver,
-            connection,
-            calls,
-        })
+        Ok(Self { driver, connection, calls })
     }
 
     /// Answers calls and tells events until the bus is gone.
     pub async fn run(mut self) {
-        tokio::spawn(signals::forward(
-            self.driver.subscribe(),
-            self.connection.clone(),
-        ));
+        tokio::spawn(signals::forward(self.driver.subscribe(), self.connection.clone()));
         while let Some(Ok(message)) = self.calls.next().await {
             if message.message_type() == Type::MethodCall {
-                tokio::spawn(answer(
-                    self.driver.clone(),
-                    self.connection.clone(),
-                    message,
-                ));
+                tokio::spawn(answer(self.driver.clone(), self.connection.clone(), message));
             }
         }
     }
@@ -102,10 +91,9 @@ async fn dispatch(
     let wanted = header.interface().map(|interface| interface.as_str());
     let Some(interface) = object.interface_of(wanted, member) else {
         return Err(match wanted {
-            Some(interface) if !object.has(interface) => Fault::UnknownInterface {
-                interface: interface.to_owned(),
-                path: path.to_owned(),
-            },
+            Some(interface) if !object.has(interface) => {
+                Fault::UnknownInterface { interface: interface.to_owned(), path: path.to_owned() }
+            }
             _ => Fault::UnknownMethod(member.to_owned()),
         });
     };

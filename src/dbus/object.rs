@@ -143,30 +143,18 @@ mod tests {
     fn a_domain_has_one_path() {
         let uuid = Uuid::from_u128(0x1234_5678_9abc_def0_1234_5678_9abc_def0);
         let path = domain_path(uuid);
-        assert_eq!(
-            path,
-            "/org/libvirt/LXC/domain/_12345678_9abc_def0_1234_56789abcdef0"
-        );
+        assert_eq!(path, "/org/libvirt/LXC/domain/_12345678_9abc_def0_1234_56789abcdef0");
         assert_eq!(Object::at(&path), Some(Object::Domain(uuid)));
         assert_eq!(Object::at(&path.to_uppercase()), None);
-        assert_eq!(
-            Object::at(&format!("{DOMAINS}/_123456789abcdef0123456789abcdef0")),
-            None
-        );
+        assert_eq!(Object::at(&format!("{DOMAINS}/_123456789abcdef0123456789abcdef0")), None);
         assert_eq!(Object::at("/org/libvirt/QEMU"), None);
     }
 
     #[test]
     fn a_method_is_found_with_and_without_its_interface() {
         let connect = Object::Connect;
-        assert_eq!(
-            connect.interface_of(None, "ListDomains"),
-            Some("org.libvirt.Connect")
-        );
-        assert_eq!(
-            connect.interface_of(Some("org.libvirt.Domain"), "ListDomains"),
-            None
-        );
+        assert_eq!(connect.interface_of(None, "ListDomains"), Some("org.libvirt.Connect"));
+        assert_eq!(connect.interface_of(Some("org.libvirt.Domain"), "ListDomains"), None);
         assert_eq!(connect.interface_of(None, "DomainEvent"), None);
         assert_eq!(connect.interface_of(None, "\"/>"), None);
     }

@@ -48,9 +48,9 @@ pub(super) async fn call(
 /// The properties of an interface; those that every object has have none.
 fn properties(object: Object, interface: &str) -> Result<&'static [&'static str], Fault> {
     match interface {
-        interface if !object.has(interface) => Err(Fault::InvalidArguments(format!(
-            "No such interface “{interface}”"
-        ))),
+        interface if !object.has(interface) => {
+            Err(Fault::InvalidArguments(format!("No such interface “{interface}”")))
+        }
         connect::INTERFACE => Ok(&connect::PROPERTIES),
         domain::INTERFACE => Ok(&domain::PROPERTIES),
         _ => Ok(&[]),
@@ -92,11 +92,7 @@ async fn set(
 }
 
 fn machine_id() -> Result<String, Fault> {
-    let read = |path: &str| {
-        std::fs::read_to_string(path)
-            .ok()
-            .map(|id| id.trim().to_owned())
-    };
+    let read = |path: &str| std::fs::read_to_string(path).ok().map(|id| id.trim().to_owned());
     read("/etc/machine-id")
         .or_else(|| read("/var/lib/dbus/machine-id"))
         .ok_or_else(|| Fault::Failed("the host has no machine ID".to_owned()))

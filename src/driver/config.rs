@@ -33,10 +33,9 @@ impl Config {
                 )
             }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(Error::system(
-                format!("cannot read configuration {}", path.display()),
-                error,
-            )),
+            Err(error) => {
+                Err(Error::system(format!("cannot read configuration {}", path.display()), error))
+            }
         }
     }
 }
@@ -76,10 +75,7 @@ impl Paths {
             run: prefix.join("run"),
             log: prefix.join("log"),
             lib: prefix.join("lib"),
-            partition: format!(
-                "/nsvirt-{:08x}",
-                hash(prefix.as_os_str().as_encoded_bytes())
-            ),
+            partition: format!("/nsvirt-{:08x}", hash(prefix.as_os_str().as_encoded_bytes())),
         }
     }
 
@@ -106,9 +102,7 @@ impl Paths {
 
 /// FNV-1a, 32 bits: short, and the same in every build, which std's hasher does not promise.
 fn hash(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-    })
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
 #[cfg(test)]

@@ -45,10 +45,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// What decides what may be done.
     pub fn standing(&self) -> Standing {
-        Standing {
-            state: self.state,
-            persistent: self.definition.is_some(),
-        }
+        Standing { state: self.state, persistent: self.definition.is_some() }
     }
 
     /// libvirt's state number (`virDomainState`) and reason.
@@ -100,11 +97,7 @@ pub(super) struct Init {
 
 impl Run {
     pub(super) fn new(supervisor: Supervisor, group: Group) -> Self {
-        Self {
-            supervisor,
-            group,
-            init: Mutex::new(None),
-        }
+        Self { supervisor, group, init: Mutex::new(None) }
     }
 
     pub(super) fn set_init(&self, pid: u32, pidfd: OwnedFd) {
@@ -113,10 +106,7 @@ impl Run {
     }
 
     pub(super) fn init(&self) -> Option<Arc<Init>> {
-        self.init
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.init.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -141,10 +131,7 @@ impl Domain {
 
     /// What is known now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.snapshot
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether it is defined or runs; one that is neither is being made, or is no more.
@@ -154,10 +141,7 @@ impl Domain {
 
     /// Publishes a change. The caller holds the job.
     pub(super) fn publish(&self, change: impl FnOnce(&mut Snapshot)) {
-        let mut snapshot = self
-            .snapshot
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
         let mut next = (**snapshot).clone();
         change(&mut next);
         *snapshot = Arc::new(next);
@@ -165,18 +149,16 @@ impl Domain {
 
     /// Waits for the turn to change this domain, whether it exists or not.
     pub(super) async fn turn(&self) -> Result<tokio::sync::MutexGuard<'_, ()>> {
-        tokio::time::timeout(JOB_PATIENCE, self.job.lock())
-            .await
-            .map_err(|_| {
-                Error::new(
-                    ErrorCode::OperationTimeout,
-                    format!(
-                        "cannot acquire state change lock of domain '{}': another operation has \
+        tokio::time::timeout(JOB_PATIENCE, self.job.lock()).await.map_err(|_| {
+            Error::new(
+                ErrorCode::OperationTimeout,
+                format!(
+                    "cannot acquire state change lock of domain '{}': another operation has \
                      held it for {JOB_PATIENCE:?}",
-                        self.name
-                    ),
-                )
-            })
+                    self.name
+                ),
+            )
+        })
     }
 
     /// Waits for the turn to change this domain and asks whether an operation is admitted then.
@@ -197,10 +179,7 @@ impl Domain {
     }
 
     pub(super) fn not_found(&self) -> Error {
-        not_found(format!(
-            "no domain with matching uuid '{}' ({})",
-            self.uuid, self.name
-        ))
+        not_found(format!("no domain with matching uuid '{}' ({})", self.uuid, self.name))
     }
 
     pub(super) fn set_run(&self, run: Option<Arc<Run>>) {
@@ -209,11 +188,7 @@ impl Domain {
 
     /// The container, while the domain runs.
     pub(super) fn run(&self) -> Result<Arc<Run>> {
-        let run = self
-            .run
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let run = self.run.lock().unwrap_or_else(PoisonError::into_inner).clone();
         run.ok_or_else(|| Error::new(ErrorCode::OperationInvalid, "domain is not running"))
     }
 }

@@ -18,11 +18,7 @@ pub(super) fn probe(config: &Config, paths: &Paths, layout: &Layout) -> Result<p
     let private = [&paths.etc, &paths.run, &paths.log, &paths.lib];
     Ok(plan::Host {
         arch: uname.machine().to_string_lossy().into_owned(),
-        cgroups: layout
-            .hierarchies
-            .iter()
-            .map(|it| hierarchy(it, layout))
-            .collect(),
+        cgroups: layout.hierarchies.iter().map(|it| hierarchy(it, layout)).collect(),
         cgroup_links: layout.links.clone(),
         protected_proc: existing(&PROTECTED),
         network_settings: existing(&NETWORK),
@@ -32,21 +28,12 @@ pub(super) fn probe(config: &Config, paths: &Paths, layout: &Layout) -> Result<p
 }
 
 fn existing(paths: &[&str]) -> Vec<String> {
-    paths
-        .iter()
-        .filter(|path| Path::new(path).exists())
-        .map(|path| (*path).to_owned())
-        .collect()
+    paths.iter().filter(|path| Path::new(path).exists()).map(|path| (*path).to_owned()).collect()
 }
 
 fn hierarchy(hierarchy: &Hierarchy, layout: &Layout) -> plan::Hierarchy {
     let alone = layout.hierarchies.len() == 1;
-    let name = hierarchy
-        .mount
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let name = hierarchy.mount.file_name().unwrap_or_default().to_string_lossy().into_owned();
     match &hierarchy.version {
         Version::V2 => plan::Hierarchy {
             directory: if alone { String::new() } else { name },
@@ -75,19 +62,10 @@ pub(super) fn kernel_version() -> Result<u64> {
 }
 
 fn encode(release: &str) -> Result<u64> {
-    let unknown = || {
-        Error::new(
-            ErrorCode::InternalError,
-            format!("cannot read kernel release '{release}'"),
-        )
-    };
-    let numbers = release
-        .split(|c: char| !c.is_ascii_digit() && c != '.')
-        .next();
-    let mut numbers = numbers
-        .unwrap_or_default()
-        .split('.')
-        .map(str::parse::<u64>);
+    let unknown =
+        || Error::new(ErrorCode::InternalError, format!("cannot read kernel release '{release}'"));
+    let numbers = release.split(|c: char| !c.is_ascii_digit() && c != '.').next();
+    let mut numbers = numbers.unwrap_or_default().split('.').map(str::parse::<u64>);
     let major = numbers.next().and_then(Result::ok).ok_or_else(unknown)?;
     let minor = numbers.next().and_then(Result::ok).ok_or_else(unknown)?;
     let patch = numbers.next().and_then(Result::ok).unwrap_or(0);

@@ -37,9 +37,7 @@ pub(super) fn ask(init: &Init, wish: Wish, flags: u32) -> Result<()> {
         return write_initctl(fifo, wish);
     }
     if flags == VIA_INITCTL {
-        return Err(unsupported(
-            "the container has no initctl FIFO to ask its init through",
-        ));
+        return Err(unsupported("the container has no initctl FIFO to ask its init through"));
     }
     let signal = kind.signal(wish);
     if !handles(init.pid, signal)? {
@@ -70,10 +68,7 @@ impl Kind {
         let program = fs::read_link(format!("/proc/{pid}/exe"))
             .map_err(|e| Error::system("cannot see what the container's init is", e))?;
         let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let first = arguments
-            .split(|byte| *byte == 0)
-            .next()
-            .unwrap_or_default();
+        let first = arguments.split(|byte| *byte == 0).next().unwrap_or_default();
         Ok(Self::from(&program, first))
     }
 
@@ -108,8 +103,7 @@ fn handles(pid: u32, signal: i32) -> Result<bool> {
     let bit = 1_u64 << signal.saturating_sub(1);
     Ok(["SigCgt:\t", "SigBlk:\t"].iter().any(|field| {
         let mask = status.lines().find_map(|line| line.strip_prefix(field));
-        mask.and_then(|mask| u64::from_str_radix(mask, 16).ok())
-            .is_some_and(|it| it & bit != 0)
+        mask.and_then(|mask| u64::from_str_radix(mask, 16).ok()).is_some_and(|it| it & bit != 0)
     }))
 }
 
@@ -162,10 +156,7 @@ mod tests {
     #[test]
     fn inits_are_told_apart() {
         let kind = |program, first: &str| Kind::from(Path::new(program), first.as_bytes());
-        assert_eq!(
-            kind("/usr/lib/systemd/systemd", "/sbin/init"),
-            Kind::Systemd
-        );
+        assert_eq!(kind("/usr/lib/systemd/systemd", "/sbin/init"), Kind::Systemd);
         assert_eq!(kind("/bin/busybox", "/sbin/init"), Kind::Busybox);
         assert_eq!(kind("/bin/busybox", "/bin/sh"), Kind::Other);
         assert_eq!(kind("/usr/bin/python3.11", "python3"), Kind::Other);

@@ -118,48 +118,26 @@ pub fn admit(standing: Standing, operation: Operation) -> Result<Transition, Err
     use Operation as Op;
     let Standing { state, persistent } = standing;
     let active = state != State::Shutoff;
-    let stay = Ok(Transition {
-        next: Some(standing),
-        event: None,
-    });
+    let stay = Ok(Transition { next: Some(standing), event: None });
     let turn = |state, event| {
         let next = Standing { state, persistent };
-        Ok(Transition {
-            next: Some(next),
-            event: Some(event),
-        })
+        Ok(Transition { next: Some(next), event: Some(event) })
     };
     let stop = |event| {
-        let next = Standing {
-            state: State::Shutoff,
-            persistent,
-        };
-        Ok(Transition {
-            next: persistent.then_some(next),
-            event: Some(event),
-        })
+        let next = Standing { state: State::Shutoff, persistent };
+        Ok(Transition { next: persistent.then_some(next), event: Some(event) })
     };
     match (operation, state) {
         (Op::Create, State::Shutoff) => turn(State::Running, Lifecycle::Started),
         (Op::Create, State::Running | State::Paused) => denied("Domain is already running"),
 
         (Op::Define, _) => Ok(Transition {
-            next: Some(Standing {
-                state,
-                persistent: true,
-            }),
-            event: Some(if persistent {
-                Lifecycle::Updated
-            } else {
-                Lifecycle::Added
-            }),
+            next: Some(Standing { state, persistent: true }),
+            event: Some(if persistent { Lifecycle::Updated } else { Lifecycle::Added }),
         }),
         (Op::Undefine, _) if !persistent => denied("Cannot undefine transient domain"),
         (Op::Undefine, _) => Ok(Transition {
-            next: active.then_some(Standing {
-                state,
-                persistent: false,
-            }),
+            next: active.then_some(Standing { state, persistent: false }),
             event: Some(Lifecycle::Undefined),
         }),
         (Op::SetAutostart, _) if !persistent => denied("Cannot set autostart for transient domain"),
@@ -199,11 +177,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn standing() -> impl Strategy<Value = Standing> {
-        let state = prop_oneof![
-            Just(State::Shutoff),
-            Just(State::Running),
-            Just(State::Paused)
-        ];
+        let state = prop_oneof![Just(State::Shutoff), Just(State::Running), Just(State::Paused)];
         (state, any::<bool>())
             .prop_map(|(state, persistent)| Standing { state, persistent })
             // A transient domain that does not run does not exist.
@@ -277,24 +251,12 @@ mod tests {
 
     #[test]
     fn denials_are_libvirts() {
-        let off = Standing {
-            state: State::Shutoff,
-            persistent: true,
-        };
+        let off = Standing { state: State::Shutoff, persistent: true };
         let text = |s, op| admit(s, op).unwrap_err().message;
         let phrase = "Requested operation is not valid: ";
-        assert_eq!(
-            text(off, Operation::Destroy),
-            format!("{phrase}domain is not running")
-        );
-        let on = Standing {
-            state: State::Running,
-            persistent: false,
-        };
-        assert_eq!(
-            text(on, Operation::Resume),
-            format!("{phrase}domain is already running")
-        );
+        assert_eq!(text(off, Operation::Destroy), format!("{phrase}domain is not running"));
+        let on = Standing { state: State::Running, persistent: false };
+        assert_eq!(text(on, Operation::Resume), format!("{phrase}domain is already running"));
         assert_eq!(
             text(on, Operation::Undefine),
             format!("{phrase}Cannot undefine transient domain")

@@ -145,11 +145,7 @@ impl Driver {
     }
 
     fn tell(&self, domain: &Domain, kind: EventKind) {
-        let event = Event {
-            uuid: domain.uuid,
-            name: domain.name.clone(),
-            kind,
-        };
+        let event = Event { uuid: domain.uuid, name: domain.name.clone(), kind };
         tracing::info!("domain '{}': {kind:?}", event.name);
         // An error means that nobody has subscribed.
         let _ = self.events.send(event);
@@ -161,10 +157,7 @@ fn matches_flags(snapshot: &Snapshot, flags: u32) -> bool {
     use list_flags as f;
     let persistent = snapshot.definition.is_some();
     let groups: [&[(u32, bool)]; 7] = [
-        &[
-            (f::ACTIVE, snapshot.is_active()),
-            (f::INACTIVE, !snapshot.is_active()),
-        ],
+        &[(f::ACTIVE, snapshot.is_active()), (f::INACTIVE, !snapshot.is_active())],
         &[(f::PERSISTENT, persistent), (f::TRANSIENT, !persistent)],
         &[
             (f::RUNNING, snapshot.state == State::Running),
@@ -173,19 +166,13 @@ fn matches_flags(snapshot: &Snapshot, flags: u32) -> bool {
             (f::OTHER, false),
         ],
         &[(f::MANAGEDSAVE, false), (f::NO_MANAGEDSAVE, true)],
-        &[
-            (f::AUTOSTART, snapshot.autostart),
-            (f::NO_AUTOSTART, !snapshot.autostart),
-        ],
+        &[(f::AUTOSTART, snapshot.autostart), (f::NO_AUTOSTART, !snapshot.autostart)],
         &[(f::HAS_SNAPSHOT, false), (f::NO_SNAPSHOT, true)],
         &[(f::HAS_CHECKPOINT, false), (f::NO_CHECKPOINT, true)],
     ];
     groups.iter().all(|group| {
         let asked = group.iter().any(|(flag, _)| flags & flag != 0);
-        !asked
-            || group
-                .iter()
-                .any(|(flag, holds)| flags & flag != 0 && *holds)
+        !asked || group.iter().any(|(flag, holds)| flags & flag != 0 && *holds)
     })
 }
 
@@ -200,8 +187,5 @@ fn check_flags(flags: u32, allowed: u32, function: &str) -> Result<()> {
 /// libvirt's answer to flags that a call does not take; it comes without the code's phrase.
 pub fn unsupported_flags(flags: u32, function: &str) -> Error {
     let message = format!("unsupported flags (0x{flags:x}) in function {function}");
-    Error {
-        message,
-        ..Error::new(ErrorCode::InvalidArg, "")
-    }
+    Error { message, ..Error::new(ErrorCode::InvalidArg, "") }
 }

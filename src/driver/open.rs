@@ -30,15 +30,9 @@ impl Driver {
         check_length(paths)?;
         let store = Store::open(paths)?;
         let lock = lock(paths)?;
-        let root = config
-            .cgroup_root
-            .clone()
-            .unwrap_or_else(|| "/sys/fs/cgroup".into());
+        let root = config.cgroup_root.clone().unwrap_or_else(|| "/sys/fs/cgroup".into());
         let layout = Layout::probe(&root).map_err(|e| {
-            Error::system(
-                format!("cannot see the control groups at {}", root.display()),
-                e,
-            )
+            Error::system(format!("cannot see the control groups at {}", root.display()), e)
         })?;
         let supervisor = match &config.supervisor {
             Some(path) => path.clone(),
@@ -47,10 +41,7 @@ impl Driver {
         let driver = Arc::new(Self {
             host: host::probe(config, paths, &layout)?,
             layout,
-            partition: config
-                .partition
-                .clone()
-                .unwrap_or_else(|| paths.partition.clone()),
+            partition: config.partition.clone().unwrap_or_else(|| paths.partition.clone()),
             supervisor,
             store,
             registry: registry::Registry::default(),
@@ -94,18 +85,12 @@ impl Driver {
     }
 
     async fn take_over(self: &Arc<Self>, record: Record) -> Result<()> {
-        let Record {
-            supervisor,
-            reason,
-            mut live,
-        } = record;
+        let Record { supervisor, reason, mut live } = record;
         let domain = self.registry.claim(live.uuid, &live.name)?;
         let partition = live.partition.as_deref().unwrap_or(&self.partition);
         let group = Group::new(&self.layout, partition, &live.name);
         let socket = self.store.run_files(live.uuid).socket;
-        let connected = supervisor
-            .map(|pid| Supervisor::connect(pid, &socket))
-            .transpose()?;
+        let connected = supervisor.map(|pid| Supervisor::connect(pid, &socket)).transpose()?;
         let Some(supervisor) = connected.flatten() else {
             return self.bury(&domain, supervisor, group).await;
         };
@@ -124,11 +109,7 @@ impl Driver {
         let paused = run.group.is_frozen()?;
         domain.publish(|snapshot| {
             snapshot.live = Some(Arc::new(live));
-            snapshot.state = if paused {
-                State::Paused
-            } else {
-                State::Running
-            };
+            snapshot.state = if paused { State::Paused } else { State::Running };
             snapshot.reason = reason;
         });
         Ok(())
@@ -140,10 +121,7 @@ impl Driver {
             && let Ok(Some(dying)) = Process::open(pid)
         {
             // Its socket is gone, so it is on its last lines; they are short.
-            if tokio::time::timeout(END_PATIENCE, dying.ended())
-                .await
-                .is_err()
-            {
+            if tokio::time::timeout(END_PATIENCE, dying.ended()).await.is_err() {
                 dying.kill()?;
                 dying.ended().await;
             }
@@ -151,11 +129,8 @@ impl Driver {
         let exited = self.store.run_files(domain.uuid).exit.exists();
         self.clear_host(domain, &group).await?;
         domain.publish(|snapshot| {
-            snapshot.reason = if exited {
-                reason::SHUTOFF_SHUTDOWN
-            } else {
-                reason::SHUTOFF_FAILED
-            };
+            snapshot.reason =
+                if exited { reason::SHUTOFF_SHUTDOWN } else { reason::SHUTOFF_FAILED };
         });
         self.registry.release(domain);
         Ok(())
@@ -180,9 +155,7 @@ impl Driver {
 
 /// A socket's path has little room, and the run directory is what fills it.
 fn check_length(paths: &Paths) -> Result<()> {
-    let longest = paths
-        .runs()
-        .join("00000000-0000-0000-0000-000000000000.sock");
+    let longest = paths.runs().join("00000000-0000-0000-0000-000000000000.sock");
     let length = longest.as_os_str().len();
     if length > SOCKET_PATH_LIMIT {
         return Err(Error::new(
@@ -205,10 +178,7 @@ fn lock(paths: &Paths) -> Result<nix::fcntl::Flock<std::fs::File>> {
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
         nix::errno::Errno::EWOULDBLOCK => Error::new(
             ErrorCode::OperationFailed,
-            format!(
-                "another nsvirtd uses {}; choose another --prefix",
-                paths.run.display()
-            ),
+            format!("another nsvirtd uses {}; choose another --prefix", paths.run.display()),
         ),
         errno => failed(errno.into()),
     })

@@ -134,14 +134,12 @@ impl Driver {
 
     /// Asks init to end; that it did is an event.
     pub async fn shutdown(&self, domain: &Domain, flags: u32) -> Result<()> {
-        self.ask_init(domain, Operation::Shutdown, Wish::PowerOff, flags)
-            .await
+        self.ask_init(domain, Operation::Shutdown, Wish::PowerOff, flags).await
     }
 
     /// Asks init to start anew; that it did is an event.
     pub async fn reboot(&self, domain: &Domain, flags: u32) -> Result<()> {
-        self.ask_init(domain, Operation::Reboot, Wish::Reboot, flags)
-            .await
+        self.ask_init(domain, Operation::Reboot, Wish::Reboot, flags).await
     }
 
     async fn ask_init(
@@ -159,10 +157,9 @@ impl Driver {
         let (_turn, _) = domain.job(operation).await?;
         match domain.run()?.init() {
             Some(init) => init_request::ask(&init, wish, flags),
-            None => Err(Error::new(
-                ErrorCode::OperationInvalid,
-                "Init process ID is not yet known",
-            )),
+            None => {
+                Err(Error::new(ErrorCode::OperationInvalid, "Init process ID is not yet known"))
+            }
         }
     }
 
@@ -197,11 +194,9 @@ impl Driver {
             snapshot.reason = reason;
         });
         match &domain.snapshot().live {
-            Some(live) => self.store.record(&Record {
-                supervisor: live.id,
-                reason,
-                live: (**live).clone(),
-            }),
+            Some(live) => {
+                self.store.record(&Record { supervisor: live.id, reason, live: (**live).clone() })
+            }
             None => Ok(()),
         }
     }
@@ -244,14 +239,9 @@ impl Driver {
     /// Opens a console: the first, or the one with that alias (`console0`). What is read is what
     /// the container prints, what is written is typed.
     pub async fn open_console(&self, domain: &Domain, device: &str) -> Result<OwnedFd> {
-        let request = Request::OpenConsole {
-            console: console(domain, device)?,
-        };
+        let request = Request::OpenConsole { console: console(domain, device)? };
         self.request(domain, &request).await?.ok_or_else(|| {
-            Error::new(
-                ErrorCode::InternalError,
-                "the supervisor sent no descriptor",
-            )
+            Error::new(ErrorCode::InternalError, "the supervisor sent no descriptor")
         })
     }
 
@@ -264,11 +254,7 @@ impl Driver {
     ) -> Result<()> {
         let ConsoleSize { rows, columns } = size;
         let console = console(domain, device)?;
-        let request = Request::ResizeConsole {
-            console,
-            rows,
-            columns,
-        };
+        let request = Request::ResizeConsole { console, rows, columns };
         self.request(domain, &request).await.map(drop)
     }
 
@@ -290,20 +276,12 @@ impl Driver {
 fn console(domain: &Domain, device: &str) -> Result<usize> {
     domain.admit(Operation::UseLive)?;
     let snapshot = domain.snapshot();
-    let consoles = snapshot
-        .live
-        .as_ref()
-        .map_or(&[][..], |live| &live.devices.consoles);
+    let consoles = snapshot.live.as_ref().map_or(&[][..], |live| &live.devices.consoles);
     let found = match device {
         "" => (!consoles.is_empty()).then_some(0),
-        alias => consoles
-            .iter()
-            .position(|it| it.alias.as_deref() == Some(alias)),
+        alias => consoles.iter().position(|it| it.alias.as_deref() == Some(alias)),
     };
     found.ok_or_else(|| {
-        Error::new(
-            ErrorCode::InternalError,
-            format!("cannot find console device '{device}'"),
-        )
+        Error::new(ErrorCode::InternalError, format!("cannot find console device '{device}'"))
     })
 }

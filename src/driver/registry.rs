@@ -21,11 +21,7 @@ impl Registry {
 
     /// All that exist, by name.
     pub(super) fn all(&self) -> Vec<Arc<Domain>> {
-        self.lock()
-            .values()
-            .filter(|domain| domain.exists())
-            .cloned()
-            .collect()
+        self.lock().values().filter(|domain| domain.exists()).cloned().collect()
     }
 
     fn find(
@@ -34,12 +30,8 @@ impl Registry {
         what: impl std::fmt::Display,
     ) -> Result<Arc<Domain>> {
         let domains = self.lock();
-        let found = domains
-            .values()
-            .find(|domain| wanted(domain) && domain.exists());
-        found
-            .cloned()
-            .ok_or_else(|| not_found(format!("No domain with matching {what}")))
+        let found = domains.values().find(|domain| wanted(domain) && domain.exists());
+        found.cloned().ok_or_else(|| not_found(format!("No domain with matching {what}")))
     }
 
     pub(super) fn by_uuid(&self, uuid: Uuid) -> Result<Arc<Domain>> {
@@ -47,42 +39,28 @@ impl Registry {
     }
 
     pub(super) fn by_name(&self, name: &str) -> Result<Arc<Domain>> {
-        let domain = self
-            .lock()
-            .get(name)
-            .filter(|domain| domain.exists())
-            .cloned();
+        let domain = self.lock().get(name).filter(|domain| domain.exists()).cloned();
         domain.ok_or_else(|| not_found(format!("No domain with matching name '{name}'")))
     }
 
     pub(super) fn by_id(&self, id: u32) -> Result<Arc<Domain>> {
-        self.find(
-            |domain| domain.snapshot().id() == Some(id),
-            format!("id {id}"),
-        )
+        self.find(|domain| domain.snapshot().id() == Some(id), format!("id {id}"))
     }
 
     /// The domain of that identity and name, made if there is none. Fails when one of the two is
     /// taken by another domain, with libvirt's words.
     pub(super) fn claim(&self, uuid: Uuid, name: &str) -> Result<Arc<Domain>> {
         let mut domains = self.lock();
-        if let Some(other) = domains
-            .values()
-            .find(|it| it.uuid == uuid && it.name != name)
-        {
+        if let Some(other) = domains.values().find(|it| it.uuid == uuid && it.name != name) {
             return Err(taken(format!(
                 "domain '{}' is already defined with uuid {uuid}",
                 other.name
             )));
         }
-        let domain = domains
-            .entry(name.to_owned())
-            .or_insert_with(|| Arc::new(Domain::new(uuid, name)));
+        let domain =
+            domains.entry(name.to_owned()).or_insert_with(|| Arc::new(Domain::new(uuid, name)));
         if domain.uuid != uuid {
-            return Err(taken(format!(
-                "domain '{name}' already exists with uuid {}",
-                domain.uuid
-            )));
+            return Err(taken(format!("domain '{name}' already exists with uuid {}", domain.uuid)));
         }
         Ok(domain.clone())
     }
@@ -90,10 +68,7 @@ impl Registry {
     /// Forgets a domain that does not exist (any more).
     pub(super) fn release(&self, domain: &Domain) {
         let mut domains = self.lock();
-        if domains
-            .get(&domain.name)
-            .is_some_and(|it| it.uuid == domain.uuid && !it.exists())
-        {
+        if domains.get(&domain.name).is_some_and(|it| it.uuid == domain.uuid && !it.exists()) {
             domains.remove(&domain.name);
         }
     }

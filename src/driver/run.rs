@@ -89,11 +89,7 @@ impl Driver {
 
     fn record(&self, supervisor: Option<u32>, live: &Document) -> Result<()> {
         let live = live.clone();
-        self.store.record(&Record {
-            supervisor,
-            reason: reason::RUNNING_BOOTED,
-            live,
-        })
+        self.store.record(&Record { supervisor, reason: reason::RUNNING_BOOTED, live })
     }
 
     /// Follows one run to its end, whoever ends it.
@@ -115,16 +111,9 @@ impl Driver {
                 Err(error) => tracing::warn!("{error}"),
             }
         };
-        if domain
-            .run()
-            .is_ok_and(|current| Arc::ptr_eq(&current, &run))
-        {
+        if domain.run().is_ok_and(|current| Arc::ptr_eq(&current, &run)) {
             let exited = self.store.run_files(domain.uuid).exit.exists();
-            let operation = if exited {
-                Operation::End
-            } else {
-                Operation::Crash
-            };
+            let operation = if exited { Operation::End } else { Operation::Crash };
             self.finish(&domain, &run, operation).await;
         }
         drop(turn);
@@ -137,14 +126,8 @@ impl Driver {
                 .map_err(|e| Error::system(format!("cannot kill domain '{}'", domain.name), e))?;
         }
         run.group.kill()?;
-        if tokio::time::timeout(DEATH_PATIENCE, run.supervisor.process.ended())
-            .await
-            .is_err()
-        {
-            tracing::warn!(
-                "domain '{}' did not end, killing its supervisor",
-                domain.name
-            );
+        if tokio::time::timeout(DEATH_PATIENCE, run.supervisor.process.ended()).await.is_err() {
+            tracing::warn!("domain '{}' did not end, killing its supervisor", domain.name);
             run.supervisor.process.kill()?;
             run.supervisor.process.ended().await;
         }
@@ -187,11 +170,9 @@ impl Driver {
             Ok(()) => Ok(()),
             // Something is in there still: what a dead supervisor left, or what entered later.
             Err(_) => {
-                group.kill()?;
+                group.kill_each()?;
                 let empty = tokio::time::timeout(DEATH_PATIENCE, group.wait_empty()).await;
-                empty
-                    .unwrap_or_else(|_| Err(refused(domain)))
-                    .and_then(|()| group.remove())
+                empty.unwrap_or_else(|_| Err(refused(domain))).and_then(|()| group.remove())
             }
         };
         self.store.forget_run(domain.uuid)?;
@@ -213,10 +194,9 @@ pub(super) async fn meet(run: &Run, request: &Request, live: &mut Document) -> R
             }
             Ok(())
         }
-        (Message::Failed(failure), _) => Err(Error::new(
-            ErrorCode::InternalError,
-            format!("guest failed to start: {failure}"),
-        )),
+        (Message::Failed(failure), _) => {
+            Err(Error::new(ErrorCode::InternalError, format!("guest failed to start: {failure}")))
+        }
         (answer, _) => Err(Error::new(
             ErrorCode::InternalError,
             format!("supervisor {} answered {answer:?}", run.supervisor.pid),
@@ -244,9 +224,6 @@ fn refused(domain: &Domain) -> Error {
 fn also(error: Error, undone: Result<()>) -> Error {
     match undone {
         Ok(()) => error,
-        Err(left) => Error {
-            message: format!("{}; then {left}", error.message),
-            ..error
-        },
+        Err(left) => Error { message: format!("{}; then {left}", error.message), ..error },
     }
 }

@@ -37,13 +37,8 @@ impl Store {
     /// Makes the directories. What is inside is for root alone, or whoever runs the daemon.
     pub(super) fn open(paths: &Paths) -> Result<Self> {
         use std::os::unix::fs::DirBuilderExt;
-        let private = [
-            paths.definitions(),
-            paths.autostart(),
-            paths.runs(),
-            paths.logs(),
-            paths.lib.clone(),
-        ];
+        let private =
+            [paths.definitions(), paths.autostart(), paths.runs(), paths.logs(), paths.lib.clone()];
         for directory in private.iter().chain([&paths.run]) {
             fs::DirBuilder::new()
                 .recursive(true)
@@ -51,9 +46,7 @@ impl Store {
                 .create(directory)
                 .map_err(|e| failed("create directory", directory, e))?;
         }
-        Ok(Self {
-            paths: paths.clone(),
-        })
+        Ok(Self { paths: paths.clone() })
     }
 
     /// Reads every definition, with whether it is to start with the daemon. A file that cannot be
@@ -122,10 +115,7 @@ impl Store {
     /// Files of one run of a domain.
     pub(super) fn run_files(&self, uuid: Uuid) -> RunFiles {
         let file = |extension| self.paths.runs().join(format!("{uuid}.{extension}"));
-        RunFiles {
-            socket: file("sock"),
-            exit: file("exit"),
-        }
+        RunFiles { socket: file("sock"), exit: file("exit") }
     }
 
     fn record_file(&self, uuid: Uuid) -> PathBuf {
@@ -138,18 +128,12 @@ impl Store {
         let path = self.paths.logs().join(format!("{name}.log"));
         let mut options = File::options();
         options.append(true).create(true).mode(0o600);
-        options
-            .open(&path)
-            .map_err(|e| failed("open log", &path, e))
+        options.open(&path).map_err(|e| failed("open log", &path, e))
     }
 
     /// Writes what runs.
     pub(super) fn record(&self, record: &Record) -> Result<()> {
-        let Record {
-            supervisor,
-            reason,
-            live,
-        } = record;
+        let Record { supervisor, reason, live } = record;
         let file = self.record_file(live.uuid);
         let pid = supervisor.map_or_else(String::new, |pid| format!(" pid='{pid}'"));
         let text = format!(
@@ -184,16 +168,10 @@ impl Store {
 
 fn read_definition(file: &Path) -> Result<Domain> {
     let domain = Domain::parse(&read(file)?)?;
-    if file
-        .file_stem()
-        .is_none_or(|stem| stem.as_encoded_bytes() != domain.name.as_bytes())
-    {
+    if file.file_stem().is_none_or(|stem| stem.as_encoded_bytes() != domain.name.as_bytes()) {
         return Err(Error::new(
             ErrorCode::XmlError,
-            format!(
-                "the file's name does not match the domain's, '{}'",
-                domain.name
-            ),
+            format!("the file's name does not match the domain's, '{}'", domain.name),
         ));
     }
     Ok(domain)
@@ -202,14 +180,11 @@ fn read_definition(file: &Path) -> Result<Domain> {
 fn read_record(file: &Path) -> Result<Record> {
     let root = xml::parse(&read(file)?)?;
     let number = |text: &str| -> Result<i32> {
-        text.parse()
-            .map_err(|_| Error::xml(root.line, format!("'{text}' is no number")))
+        text.parse().map_err(|_| Error::xml(root.line, format!("'{text}' is no number")))
     };
     let supervisor = root.attr("pid").map(number).transpose()?;
     let supervisor = supervisor.map(u32::try_from).transpose();
-    let domain = root
-        .child("domain")
-        .ok_or_else(|| Error::xml(root.line, "no <domain>"))?;
+    let domain = root.child("domain").ok_or_else(|| Error::xml(root.line, "no <domain>"))?;
     Ok(Record {
         supervisor: supervisor.map_err(|_| Error::xml(root.line, "a negative process ID"))?,
         reason: number(root.required_attr("reason")?)?,
@@ -220,12 +195,8 @@ fn read_record(file: &Path) -> Result<Record> {
 /// Reads a file, but not one that is larger than any document may be.
 fn read(file: &Path) -> Result<String> {
     let bytes = fs::read(file).map_err(|e| failed("read", file, e))?;
-    String::from_utf8(bytes).map_err(|_| {
-        Error::new(
-            ErrorCode::XmlError,
-            format!("{} is not UTF-8", file.display()),
-        )
-    })
+    String::from_utf8(bytes)
+        .map_err(|_| Error::new(ErrorCode::XmlError, format!("{} is not UTF-8", file.display())))
 }
 
 /// Files of a directory with an extension, by name. Leftovers of an interrupted [`replace`] have

@@ -56,12 +56,8 @@ impl Supervisor {
     /// Executes a supervisor with a plan. It waits for [`Request::Go`].
     pub(super) fn spawn(program: &Path, plan: &Plan, log: File) -> Result<Self> {
         let spawn = || -> io::Result<Self> {
-            let (ours, theirs) = socketpair(
-                AddressFamily::Unix,
-                SockType::SeqPacket,
-                None,
-                SockFlag::SOCK_CLOEXEC,
-            )?;
+            let (ours, theirs) =
+                socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
             fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
             let child = Command::new(program)
                 .arg(&plan.name)
@@ -73,10 +69,7 @@ impl Supervisor {
             Self::new(child.id(), ours)
         };
         spawn().map_err(|e| {
-            Error::system(
-                format!("cannot start the supervisor {}", program.display()),
-                e,
-            )
+            Error::system(format!("cannot start the supervisor {}", program.display()), e)
         })
     }
 
@@ -155,10 +148,7 @@ impl Supervisor {
                 Message::Exited(exit) => return Some(Notice::Exited(exit)),
                 Message::Rebooted { init } => {
                     let init = u32::try_from(init).ok()?;
-                    return Some(Notice::Rebooted {
-                        init,
-                        pidfd: fds.pop()?,
-                    });
+                    return Some(Notice::Rebooted { init, pidfd: fds.pop()? });
                 }
                 answer => self.inbox.send(Some((answer, fds))).ok()?,
             }
@@ -178,10 +168,7 @@ impl Process {
     /// the caller to know.
     pub(super) fn open(pid: u32) -> io::Result<Option<Self>> {
         match pidfd::open(pid.try_into().map_err(io::Error::other)?) {
-            Ok(fd) => Ok(Some(Self {
-                pid,
-                pidfd: fd::watch(fd, Interest::READABLE)?,
-            })),
+            Ok(fd) => Ok(Some(Self { pid, pidfd: fd::watch(fd, Interest::READABLE)? })),
             Err(error) if error.raw_os_error() == Some(nix::libc::ESRCH) => Ok(None),
             Err(error) => Err(error),
         }

@@ -14,9 +14,7 @@ pub struct Clock {
 
 impl Default for Clock {
     fn default() -> Self {
-        Self {
-            offset: "utc".to_owned(),
-        }
+        Self { offset: "utc".to_owned() }
     }
 }
 
@@ -41,9 +39,7 @@ impl Clock {
                  no clock devices are made",
             ));
         }
-        Ok(Self {
-            offset: offset.to_owned(),
-        })
+        Ok(Self { offset: offset.to_owned() })
     }
 
     pub(super) fn format(&self, w: &mut Writer) {
@@ -57,18 +53,10 @@ mod tests {
 
     #[test]
     fn utc_unless_told() {
-        for text in [
-            "",
-            "<clock/>",
-            "<clock offset=''/>",
-            "<clock offset='utc'><timer/></clock>",
-        ] {
+        for text in ["", "<clock/>", "<clock offset=''/>", "<clock offset='utc'><timer/></clock>"] {
             assert_eq!(parse(text).clock.offset, "utc", "{text}");
         }
-        assert_eq!(
-            printed("<clock offset='localtime'/>"),
-            ["  <clock offset='localtime'/>"]
-        );
+        assert_eq!(printed("<clock offset='localtime'/>"), ["  <clock offset='localtime'/>"]);
     }
 
     #[test]

@@ -5,9 +5,8 @@ use crate::error::Result;
 use crate::xml::{Element, Writer};
 
 /// libvirt's kinds of console devices; in a container they are all the same.
-const TARGET_TYPES: [&str; 8] = [
-    "lxc", "serial", "virtio", "xen", "uml", "openvz", "sclp", "sclplm",
-];
+const TARGET_TYPES: [&str; 8] =
+    ["lxc", "serial", "virtio", "xen", "uml", "openvz", "sclp", "sclplm"];
 
 /// One console.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,12 +24,7 @@ pub struct Console {
 impl Console {
     /// A console as it is before the container starts.
     pub fn new(target_port: u32) -> Self {
-        Self {
-            target_port,
-            target_type: "lxc".to_owned(),
-            tty: None,
-            alias: None,
-        }
+        Self { target_port, target_type: "lxc".to_owned(), tty: None, alias: None }
     }
 
     /// Reads a console; its port is where it stands, whatever the document says.
@@ -91,10 +85,7 @@ mod tests {
                     <target type='serial' port='7'/><alias name='console0'/></console>\
                     <console/></devices>";
         let consoles = parse(text).devices.consoles;
-        let serial = Console {
-            target_type: "serial".to_owned(),
-            ..Console::new(0)
-        };
+        let serial = Console { target_type: "serial".to_owned(), ..Console::new(0) };
         assert_eq!(consoles, [serial, Console::new(1)]);
         assert_eq!(printed(text)[1], "      <target type='serial' port='0'/>");
     }

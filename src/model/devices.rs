@@ -66,9 +66,6 @@ mod tests {
     #[test]
     fn none_are_added() {
         assert_eq!(parse("").devices, super::Devices::default());
-        assert_eq!(
-            parse("<devices><emulator/></devices>").devices.emulator,
-            None
-        );
+        assert_eq!(parse("<devices><emulator/></devices>").devices.emulator, None);
     }
 }

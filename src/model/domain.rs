@@ -121,18 +121,14 @@ impl Domain {
     /// `x86_64`) and the path of the supervisor's program.
     pub fn fill_host_defaults(&mut self, arch: &str, emulator: &str) {
         self.os.arch.get_or_insert_with(|| arch.to_owned());
-        self.devices
-            .emulator
-            .get_or_insert_with(|| emulator.to_owned());
+        self.devices.emulator.get_or_insert_with(|| emulator.to_owned());
     }
 }
 
 fn check_root(root: &Element) -> Result<()> {
     if root.name != "domain" {
         let found = &root.name;
-        return Err(root.error(format_args!(
-            "expecting root element of 'domain', not '{found}'"
-        )));
+        return Err(root.error(format_args!("expecting root element of 'domain', not '{found}'")));
     }
     if root.attr("xmlns").is_some() {
         return Err(root.error("<domain> must not be in a name space: remove xmlns='...'"));

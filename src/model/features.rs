@@ -11,13 +11,8 @@ pub struct Features {
 
 impl Features {
     pub(super) fn parse(root: &Element) -> Self {
-        let on = |name| {
-            root.children_named("features")
-                .any(|all| all.child(name).is_some())
-        };
-        Self {
-            privnet: on("privnet"),
-        }
+        let on = |name| root.children_named("features").any(|all| all.child(name).is_some());
+        Self { privnet: on("privnet") }
     }
 
     pub(super) fn format(self, w: &mut Writer) {
@@ -39,11 +34,7 @@ mod tests {
     #[test]
     fn presence_turns_it_on() {
         assert!(!parse("").features.privnet);
-        assert!(
-            parse("<features><privnet state='off'/></features>")
-                .features
-                .privnet
-        );
+        assert!(parse("<features><privnet state='off'/></features>").features.privnet);
         assert!(printed("<features><acpi/></features>").is_empty());
         assert_eq!(
             printed("<features><privnet/></features>"),

@@ -59,13 +59,11 @@ impl AccessMode {
             return Ok(Self::default());
         };
         let all = [Self::Passthrough, Self::Mapped, Self::Squash];
-        all.into_iter()
-            .find(|mode| mode.as_str() == word)
-            .ok_or_else(|| {
-                element.error(format_args!(
-                    "Invalid value for attribute 'accessmode' in element 'filesystem': '{word}'."
-                ))
-            })
+        all.into_iter().find(|mode| mode.as_str() == word).ok_or_else(|| {
+            element.error(format_args!(
+                "Invalid value for attribute 'accessmode' in element 'filesystem': '{word}'."
+            ))
+        })
     }
 }
 
@@ -93,21 +91,12 @@ impl FilesystemSource {
 }
 
 fn mount_source(element: &Element, target: Option<&str>) -> Result<FilesystemSource> {
-    let dir = element
-        .child("source")
-        .and_then(|source| source.attr("dir"));
+    let dir = element.child("source").and_then(|source| source.attr("dir"));
     match dir.filter(|dir| !dir.is_empty()) {
-        Some(dir) => Ok(FilesystemSource::Mount {
-            dir: dir.to_owned(),
-        }),
+        Some(dir) => Ok(FilesystemSource::Mount { dir: dir.to_owned() }),
         None => {
             let needs = "source dir='...'";
-            Err(device_error(
-                element,
-                ErrorCode::NoSource,
-                target.unwrap_or_default(),
-                needs,
-            ))
+            Err(device_error(element, ErrorCode::NoSource, target.unwrap_or_default(), needs))
         }
     }
 }
@@ -117,28 +106,17 @@ fn ram_source(element: &Element) -> Result<FilesystemSource> {
     let usage = source.and_then(|source| source.attr("usage").map(|usage| (source, usage)));
     let Some((source, usage)) = usage else {
         let line = source.map_or(element.line, |source| source.line);
-        return Err(Error::xml(
-            line,
-            "missing 'usage' attribute for RAM filesystem",
-        ));
+        return Err(Error::xml(line, "missing 'usage' attribute for RAM filesystem"));
     };
     let value = usage.parse().map_err(|_| {
-        source.error(format_args!(
-            "cannot parse usage '{usage}' for RAM filesystem"
-        ))
+        source.error(format_args!("cannot parse usage '{usage}' for RAM filesystem"))
     })?;
-    Ok(FilesystemSource::Ram {
-        usage: to_kib(source, value, source.attr("units"))?,
-    })
+    Ok(FilesystemSource::Ram { usage: to_kib(source, value, source.attr("units"))? })
 }
 
 /// libvirt's text ends with the device's other end and has no colon before it.
 fn device_error(element: &Element, code: ErrorCode, other_end: &str, needs: &str) -> Error {
-    let other_end = if other_end.is_empty() {
-        String::new()
-    } else {
-        format!(" {other_end}")
-    };
+    let other_end = if other_end.is_empty() { String::new() } else { format!(" {other_end}") };
     let needs = element.needs_child(needs).message;
     let needs = needs.trim_start_matches("XML error: ");
     Error {
@@ -151,9 +129,7 @@ fn device_error(element: &Element, code: ErrorCode, other_end: &str, needs: &str
 impl Filesystem {
     pub(super) fn parse(element: &Element) -> Result<Self> {
         let target = element.child("target");
-        let dir = target
-            .and_then(|target| target.attr("dir"))
-            .filter(|dir| !dir.is_empty());
+        let dir = target.and_then(|target| target.attr("dir")).filter(|dir| !dir.is_empty());
         let source = FilesystemSource::parse(element, dir)?;
         let (Some(target), Some(dir)) = (target, dir) else {
             let needs = "target dir='...'";
@@ -178,10 +154,7 @@ impl Filesystem {
 
     pub(super) fn format(&self, w: &mut Writer) {
         let kind = ("type", self.source.kind());
-        w.open(
-            "filesystem",
-            &[kind, ("accessmode", self.access_mode.as_str())],
-        );
+        w.open("filesystem", &[kind, ("accessmode", self.access_mode.as_str())]);
         match &self.source {
             FilesystemSource::Mount { dir } => w.empty("source", &[("dir", dir)]),
             FilesystemSource::Ram { usage } => {
@@ -293,9 +266,6 @@ mod tests {
             assert_faults(&[(&devices(&text), &expected)]);
         }
         let text = "<filesystem><source dir='/a'/><target dir='/..a/b..'/></filesystem>";
-        assert_eq!(
-            parse(&devices(text)).devices.filesystems[0].target,
-            "/..a/b.."
-        );
+        assert_eq!(parse(&devices(text)).devices.filesystems[0].target, "/..a/b..");
     }
 }

@@ -25,10 +25,7 @@ fn name_fault(name: &str) -> Option<(ErrorCode, String)> {
             format!("invalid char in name: {}", name.escape_debug())
         }
         _ if name.len() > MAX_NAME_BYTES => {
-            format!(
-                "the name has {} bytes, more than the limit of {MAX_NAME_BYTES}",
-                name.len()
-            )
+            format!("the name has {} bytes, more than the limit of {MAX_NAME_BYTES}", name.len())
         }
         _ => return None,
     };
@@ -55,25 +52,18 @@ pub(super) fn parse_uuid(root: &Element) -> Result<Uuid> {
     if text.is_empty() {
         return Ok(Uuid::new_v4());
     }
-    let digits: String = text
-        .chars()
-        .filter(|&c| c != '-' && !c.is_ascii_whitespace())
-        .collect();
+    let digits: String = text.chars().filter(|&c| c != '-' && !c.is_ascii_whitespace()).collect();
     let is_plain = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     let uuid = Uuid::try_parse(&digits).ok().filter(|_| is_plain);
     uuid.ok_or_else(|| {
-        element.error(format_args!(
-            "malformed uuid element '{text}': expected 32 hex digits"
-        ))
+        element.error(format_args!("malformed uuid element '{text}': expected 32 hex digits"))
     })
 }
 
 pub(super) fn parse_title(root: &Element) -> Result<Option<String>> {
     let title = root.child_text("title");
     if title.as_ref().is_some_and(|title| title.contains('\n')) {
-        let line = root
-            .child("title")
-            .map_or(root.line, |element| element.line);
+        let line = root.child("title").map_or(root.line, |element| element.line);
         return Err(Error::xml(line, "Domain title can't contain newlines"));
     }
     Ok(title)
@@ -87,26 +77,10 @@ mod tests {
 
     #[test]
     fn names_are_one_path_component() {
-        for good in [
-            "web",
-            "a b",
-            "é",
-            ".hidden",
-            "-x",
-            &"x".repeat(MAX_NAME_BYTES),
-        ] {
+        for good in ["web", "a b", "é", ".hidden", "-x", &"x".repeat(MAX_NAME_BYTES)] {
             assert_eq!(check_name(good), Ok(()), "{good}");
         }
-        for bad in [
-            "",
-            ".",
-            "..",
-            "a/b",
-            "a\nb",
-            "a\tb",
-            "\u{7f}",
-            &"x".repeat(201),
-        ] {
+        for bad in ["", ".", "..", "a/b", "a\nb", "a\tb", "\u{7f}", &"x".repeat(201)] {
             assert!(check_name(bad).is_err(), "{bad:?}");
         }
         assert_eq!(check_name("").unwrap_err().code, ErrorCode::NoName);
@@ -116,59 +90,32 @@ mod tests {
     fn faults() {
         let long = format!("<name>{}</name>", "x".repeat(201));
         assert_faults(&[
-            (
-                "<name/>",
-                "missing name information: line 2: the name is empty",
-            ),
+            ("<name/>", "missing name information: line 2: the name is empty"),
             ("<name>..</name>", "XML error: line 2: name cannot be '..'"),
-            (
-                "<name>a/b</name>",
-                "XML error: line 2: name a/b cannot contain '/'",
-            ),
-            (
-                "<name>a&#10;b</name>",
-                "XML error: line 2: invalid char in name: a\\nb",
-            ),
-            (
-                &long,
-                "XML error: line 2: the name has 201 bytes, more than the limit of 200",
-            ),
+            ("<name>a/b</name>", "XML error: line 2: name a/b cannot contain '/'"),
+            ("<name>a&#10;b</name>", "XML error: line 2: invalid char in name: a\\nb"),
+            (&long, "XML error: line 2: the name has 201 bytes, more than the limit of 200"),
             (
                 "<uuid>1234</uuid>",
                 "XML error: line 2: malformed uuid element '1234': expected 32 hex digits",
             ),
-            (
-                "<title>a\nb</title>",
-                "XML error: line 2: Domain title can't contain newlines",
-            ),
+            ("<title>a\nb</title>", "XML error: line 2: Domain title can't contain newlines"),
         ]);
         let error = parse_name(&crate::xml::parse("\n<domain/>").unwrap()).unwrap_err();
         let expected = "missing name information: line 2: <domain> needs a child element <name>";
-        assert_eq!(
-            (error.code, error.message.as_str()),
-            (ErrorCode::NoName, expected)
-        );
+        assert_eq!((error.code, error.message.as_str()), (ErrorCode::NoName, expected));
     }
 
     #[test]
     fn uuids_are_read_with_and_without_dashes() {
         let expected = "ecb1af0d-cc30-4c2f-acde-a28c94ffa67d";
-        for text in [
-            expected,
-            "ECB1AF0Dcc304c2facdea28c94ffa67d",
-            " ec-b1af0dcc304c2facdea28c94ffa67d\n",
-        ] {
-            assert_eq!(
-                parse(&format!("<uuid>{text}</uuid>")).uuid.to_string(),
-                expected
-            );
+        for text in
+            [expected, "ECB1AF0Dcc304c2facdea28c94ffa67d", " ec-b1af0dcc304c2facdea28c94ffa67d\n"]
+        {
+            assert_eq!(parse(&format!("<uuid>{text}</uuid>")).uuid.to_string(), expected);
         }
         assert_ne!(parse("").uuid, parse("<uuid/>").uuid);
-        for bad in [
-            "{ecb1af0dcc304c2facdea28c94ffa67d}",
-            "urn:uuid:ecb1af0d",
-            "+1",
-        ] {
+        for bad in ["{ecb1af0dcc304c2facdea28c94ffa67d}", "urn:uuid:ecb1af0d", "+1"] {
             assert!(Domain::parse(&document(&format!("<uuid>{bad}</uuid>"))).is_err());
         }
     }

@@ -10,13 +10,8 @@ pub const MAX_KIB: u64 = (1 << 53) - 1;
 pub(super) fn parse(root: &Element) -> Result<(u64, u64)> {
     let memory = size(root, "memory")?.unwrap_or(0);
     if memory == 0 {
-        let line = root
-            .child("memory")
-            .map_or(root.line, |element| element.line);
-        return Err(Error::xml(
-            line,
-            "Memory size must be specified via <memory>",
-        ));
+        let line = root.child("memory").map_or(root.line, |element| element.line);
+        return Err(Error::xml(line, "Memory size must be specified via <memory>"));
     }
     let current = size(root, "currentMemory")?.filter(|current| (1..=memory).contains(current));
     Ok((memory, current.unwrap_or(memory)))
@@ -48,20 +43,13 @@ pub(super) fn to_kib(element: &Element, value: u64, unit: Option<&str>) -> Resul
     let unit = unit.filter(|unit| !unit.is_empty()).unwrap_or("KiB");
     let Some(bytes) = unit_bytes(unit) else {
         let detail = format!("unknown suffix '{unit}': expected bytes, KiB, MiB, GiB or the like");
-        return Err(Error::in_document(
-            ErrorCode::InvalidArg,
-            element.line,
-            detail,
-        ));
+        return Err(Error::in_document(ErrorCode::InvalidArg, element.line, detail));
     };
     let kib = (u128::from(value) * u128::from(bytes)).div_ceil(1024);
-    u64::try_from(kib)
-        .ok()
-        .filter(|&kib| kib <= MAX_KIB)
-        .ok_or_else(|| {
-            let detail = format!("value too large: {value}{unit}");
-            Error::in_document(ErrorCode::Overflow, element.line, detail)
-        })
+    u64::try_from(kib).ok().filter(|&kib| kib <= MAX_KIB).ok_or_else(|| {
+        let detail = format!("value too large: {value}{unit}");
+        Error::in_document(ErrorCode::Overflow, element.line, detail)
+    })
 }
 
 /// The bytes in a unit: `b`, `byte`, `bytes`, or a letter (alone or with `iB`: powers of 1024;
@@ -125,13 +113,8 @@ mod tests {
 
     #[test]
     fn current_memory_is_between_one_and_memory() {
-        for (text, expected) in [
-            ("", 1024),
-            ("0", 1024),
-            ("1", 1),
-            ("1024", 1024),
-            ("1025", 1024),
-        ] {
+        for (text, expected) in [("", 1024), ("0", 1024), ("1", 1), ("1024", 1024), ("1025", 1024)]
+        {
             let domain = parse(&format!("<currentMemory>{text}</currentMemory>"));
             assert_eq!(domain.current_memory, expected, "{text}");
         }
@@ -152,32 +135,20 @@ mod tests {
             ("<memory/>", missing),
             ("<memory>-5</memory>", &invalid("-5", "memory")),
             ("<memory> 5 </memory>", &invalid(" 5 ", "memory")),
-            (
-                "<memory>99999999999999999999</memory>",
-                &invalid("99999999999999999999", "memory"),
-            ),
-            (
-                "<currentMemory>x</currentMemory>",
-                &invalid("x", "currentMemory"),
-            ),
+            ("<memory>99999999999999999999</memory>", &invalid("99999999999999999999", "memory")),
+            ("<currentMemory>x</currentMemory>", &invalid("x", "currentMemory")),
             (
                 "<memory unit='foo'>1</memory>",
                 "invalid argument: line 2: unknown suffix 'foo': \
                  expected bytes, KiB, MiB, GiB or the like",
             ),
-            (
-                "<memory unit='E'>8</memory>",
-                "numerical overflow: line 2: value too large: 8E",
-            ),
+            ("<memory unit='E'>8</memory>", "numerical overflow: line 2: value too large: 8E"),
             (
                 "<memory>9007199254740992</memory>",
                 "numerical overflow: line 2: value too large: 9007199254740992KiB",
             ),
         ]);
-        assert_eq!(
-            fault("<memory unit='k iB'>1</memory>").code,
-            ErrorCode::InvalidArg
-        );
+        assert_eq!(fault("<memory unit='k iB'>1</memory>").code, ErrorCode::InvalidArg);
         let error = super::parse(&crate::xml::parse("\n<domain/>").unwrap()).unwrap_err();
         assert_eq!(error.message, missing);
     }

@@ -16,8 +16,7 @@ pub(super) fn parse(root: &Element) -> Option<Element> {
     for child in metadata.elements() {
         let uri = namespace(&child.name, &[child, metadata, root]);
         if uri.is_some_and(|uri| seen.insert(uri)) {
-            kept.children
-                .push(Node::Element(tidy(child, preserves(metadata, false))));
+            kept.children.push(Node::Element(tidy(child, preserves(metadata, false))));
         }
     }
     let mut prefixes = Vec::new();
@@ -45,9 +44,7 @@ pub(super) fn namespace<'a>(name: &str, scopes: &[&'a Element]) -> Option<&'a st
 
 /// Whether white space below an element is content.
 fn preserves(element: &Element, inherited: bool) -> bool {
-    element
-        .attr("xml:space")
-        .map_or(inherited, |value| value == "preserve")
+    element.attr("xml:space").map_or(inherited, |value| value == "preserve")
 }
 
 /// A copy without the white space that only lays out elements: blank text that is neither all
@@ -68,34 +65,19 @@ fn tidy(element: &Element, inherited: bool) -> Element {
             Node::Comment(_) => children.push(node.clone()),
         }
     }
-    let mut copy = Element {
-        children,
-        ..shallow(element)
-    };
+    let mut copy = Element { children, ..shallow(element) };
     declarations_first(&mut copy);
     copy
 }
 
 fn shallow(element: &Element) -> Element {
-    let Element {
-        name,
-        attributes,
-        line,
-        ..
-    } = element;
-    Element {
-        name: name.clone(),
-        attributes: attributes.clone(),
-        children: vec![],
-        line: *line,
-    }
+    let Element { name, attributes, line, .. } = element;
+    Element { name: name.clone(), attributes: attributes.clone(), children: vec![], line: *line }
 }
 
 /// libxml2 writes declarations before the other attributes.
 fn declarations_first(element: &mut Element) {
-    element
-        .attributes
-        .sort_by_key(|(name, _)| name != "xmlns" && !name.starts_with("xmlns:"));
+    element.attributes.sort_by_key(|(name, _)| name != "xmlns" && !name.starts_with("xmlns:"));
 }
 
 /// The prefixes in names of elements and attributes, in the order of their first use. `seen`
@@ -137,11 +119,7 @@ mod tests {
         let text = document(
             "<metadata k='v'>\n<a:x b='1' c:d='\"'><e:y xmlns:e='urn:e'/></a:x>\n</metadata>",
         )
-        .replacen(
-            "'lxc'",
-            "'lxc' xmlns:z='urn:z' xmlns:a='urn:a' xmlns:c='urn:c'",
-            1,
-        );
+        .replacen("'lxc'", "'lxc' xmlns:z='urn:z' xmlns:a='urn:a' xmlns:c='urn:c'", 1);
         let domain = Domain::parse(&text).unwrap();
         let expected = "  <metadata xmlns:a=\"urn:a\" xmlns:c=\"urn:c\" k=\"v\">\n    \
                         <a:x b=\"1\" c:d=\"&quot;\">\n      <e:y xmlns:e=\"urn:e\"/>\n    \
@@ -156,12 +134,8 @@ mod tests {
             "<metadata>text<a/><!-- c --><b:b/><c xmlns='u'/><d:d xmlns:d='u'/>\
              <e:e xmlns:e='v'/></metadata>",
         );
-        let names: Vec<_> = domain
-            .metadata
-            .iter()
-            .flat_map(Element::elements)
-            .map(|e| &e.name)
-            .collect();
+        let names: Vec<_> =
+            domain.metadata.iter().flat_map(Element::elements).map(|e| &e.name).collect();
         assert_eq!(names, ["c", "e:e"]);
         assert_eq!(kept(&parse("<metadata/>")), "  <metadata/>\n");
     }
@@ -170,22 +144,13 @@ mod tests {
     fn only_layout_is_dropped() {
         let cases = [
             ("<a:b>  </a:b>", "<a:b>  </a:b>"),
-            (
-                "<a:b> <a:c/> text <a:d/>  </a:b>",
-                "<a:b><a:c/> text <a:d/>  </a:b>",
-            ),
-            (
-                "<a:b>x<a:c> <a:d> </a:d> </a:c> </a:b>",
-                "<a:b>x<a:c><a:d> </a:d></a:c> </a:b>",
-            ),
+            ("<a:b> <a:c/> text <a:d/>  </a:b>", "<a:b><a:c/> text <a:d/>  </a:b>"),
+            ("<a:b>x<a:c> <a:d> </a:d> </a:c> </a:b>", "<a:b>x<a:c><a:d> </a:d></a:c> </a:b>"),
             (
                 "<a:b xml:space='preserve'> <a:c><a:d/></a:c> </a:b>",
                 "<a:b xml:space=\"preserve\"> <a:c><a:d/></a:c> </a:b>",
             ),
-            (
-                "<a:b xml:space='preserve'><a:c/></a:b>",
-                "<a:b xml:space=\"preserve\"><a:c/></a:b>",
-            ),
+            ("<a:b xml:space='preserve'><a:c/></a:b>", "<a:b xml:space=\"preserve\"><a:c/></a:b>"),
             ("<a:b> <!--z--> </a:b>", "<a:b>\n      <!--z-->\n    </a:b>"),
         ];
         for (text, expected) in cases {

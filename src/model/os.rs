@@ -22,15 +22,10 @@ pub struct Os {
 impl Os {
     pub(super) fn parse(root: &Element) -> Result<Self> {
         let os = root.child("os");
-        let kind = os
-            .and_then(|os| os.child("type"))
-            .filter(|kind| !kind.text().is_empty());
+        let kind = os.and_then(|os| os.child("type")).filter(|kind| !kind.text().is_empty());
         let (Some(os), Some(kind)) = (os, kind) else {
             let line = os.map_or(root.line, |os| os.line);
-            return Err(Error::xml(
-                line,
-                "an os <type> must be specified, as in <type>exe</type>",
-            ));
+            return Err(Error::xml(line, "an os <type> must be specified, as in <type>exe</type>"));
         };
         let text = kind.text();
         if text != "exe" {
@@ -40,23 +35,13 @@ impl Os {
                 format_args!("unknown OS type '{text}': only 'exe' is supported"),
             ));
         }
-        let init = os
-            .child_text("init")
-            .ok_or_else(|| os.error("init binary must be specified"))?;
+        let init =
+            os.child_text("init").ok_or_else(|| os.error("init binary must be specified"))?;
         Ok(Self {
-            arch: kind
-                .attr("arch")
-                .filter(|arch| !arch.is_empty())
-                .map(str::to_owned),
+            arch: kind.attr("arch").filter(|arch| !arch.is_empty()).map(str::to_owned),
             init,
-            initarg: os
-                .children_named("initarg")
-                .map(parse_arg)
-                .collect::<Result<_>>()?,
-            initenv: os
-                .children_named("initenv")
-                .map(parse_env)
-                .collect::<Result<_>>()?,
+            initarg: os.children_named("initarg").map(parse_arg).collect::<Result<_>>()?,
+            initenv: os.children_named("initenv").map(parse_env).collect::<Result<_>>()?,
             initdir: os.child_text("initdir"),
         })
     }
@@ -92,15 +77,13 @@ fn parse_env(element: &Element) -> Result<(String, String)> {
     };
     // NUL, the other character the kernel cannot take, does not get through the XML reader.
     if name.contains('=') {
-        return Err(element.error(format_args!(
-            "the name of <initenv name='{name}'> contains '='"
-        )));
+        return Err(element.error(format_args!("the name of <initenv name='{name}'> contains '='")));
     }
     let value = element.text();
     if value.is_empty() {
-        return Err(element.error(format_args!(
-            "No value supplied for <initenv name='{name}'> element"
-        )));
+        return Err(
+            element.error(format_args!("No value supplied for <initenv name='{name}'> element"))
+        );
     }
     Ok((name.to_owned(), value))
 }
@@ -122,10 +105,7 @@ mod tests {
         let os = parse(text).os;
         assert_eq!(os.arch.as_deref(), Some("i686"));
         assert_eq!(os.initarg, ["-c", " a<b\n"]);
-        assert_eq!(
-            os.initenv,
-            [("A", "1"), ("A", "&")].map(|(a, b)| (a.to_owned(), b.to_owned()))
-        );
+        assert_eq!(os.initenv, [("A", "1"), ("A", "&")].map(|(a, b)| (a.to_owned(), b.to_owned())));
         assert_eq!(
             printed(text).join("\n"),
             "    <type arch='i686'>exe</type>\n    <init>bin/init</init>\n    \
@@ -150,18 +130,12 @@ mod tests {
                 "<os>\n<type>hvm</type></os>",
                 "unsupported configuration: line 3: unknown OS type 'hvm': only 'exe' is supported",
             ),
-            (
-                "<os><type>exe</type></os>",
-                "XML error: line 2: init binary must be specified",
-            ),
+            ("<os><type>exe</type></os>", "XML error: line 2: init binary must be specified"),
             (
                 "<os><type>exe</type><init/></os>",
                 "XML error: line 2: init binary must be specified",
             ),
-            (
-                &os("\n<initarg/>"),
-                "XML error: line 6: No data supplied for <initarg> element",
-            ),
+            (&os("\n<initarg/>"), "XML error: line 6: No data supplied for <initarg> element"),
             (
                 &os("<initenv>x</initenv>"),
                 "XML error: line 5: No name supplied for <initenv> element",

@@ -4,9 +4,7 @@ use crate::error::Result;
 use crate::xml::{Element, Writer};
 
 pub(super) fn parse(root: &Element) -> Result<Option<String>> {
-    let partition = root
-        .child("resource")
-        .and_then(|resource| resource.child("partition"));
+    let partition = root.child("resource").and_then(|resource| resource.child("partition"));
     let Some(element) = partition else {
         return Ok(None);
     };
@@ -39,11 +37,7 @@ mod tests {
     fn partitions_are_kept() {
         assert_eq!(
             printed("<resource><partition>/a/b</partition></resource>"),
-            [
-                "  <resource>",
-                "    <partition>/a/b</partition>",
-                "  </resource>"
-            ]
+            ["  <resource>", "    <partition>/a/b</partition>", "  </resource>"]
         );
         assert_eq!(parse("<resource/>").partition, None);
     }

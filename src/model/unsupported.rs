@@ -21,30 +21,12 @@ const REFUSED: &[(&str, &str)] = &[
     ("os/inituser", "init runs as root"),
     ("os/initgroup", "init runs as root"),
     ("os/cmdline", "arguments are given with <initarg>"),
-    (
-        "features/capabilities",
-        "only policy='default' without changes is",
-    ),
-    (
-        "devices/interface",
-        "there are only the host's network and <privnet/>",
-    ),
-    (
-        "devices/disk",
-        "supported devices are filesystem and console",
-    ),
-    (
-        "devices/hostdev",
-        "supported devices are filesystem and console",
-    ),
-    (
-        "devices/filesystem/driver",
-        "file systems are mounted by the kernel",
-    ),
-    (
-        "devices/filesystem/idmap",
-        "containers run without a user name space",
-    ),
+    ("features/capabilities", "only policy='default' without changes is"),
+    ("devices/interface", "there are only the host's network and <privnet/>"),
+    ("devices/disk", "supported devices are filesystem and console"),
+    ("devices/hostdev", "supported devices are filesystem and console"),
+    ("devices/filesystem/driver", "file systems are mounted by the kernel"),
+    ("devices/filesystem/idmap", "containers run without a user name space"),
 ];
 
 /// Attribute values that ask for nothing: element, attribute, value.
@@ -139,11 +121,7 @@ mod tests {
             let error = fault(text);
             assert_eq!(error.code, ErrorCode::ConfigUnsupported, "{text}");
             assert!(error.message.contains("line 2: <"), "{}", error.message);
-            assert!(
-                error.message.contains("> is not supported: "),
-                "{}",
-                error.message
-            );
+            assert!(error.message.contains("> is not supported: "), "{}", error.message);
         }
     }
 

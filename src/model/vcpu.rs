@@ -23,9 +23,9 @@ pub(super) fn parse(root: &Element) -> Result<u32> {
     match text.parse() {
         Ok(0) => Err(element.error("maximum vcpus count must be at least 1")),
         Ok(count) => Ok(count),
-        Err(_) => Err(element.error(format_args!(
-            "maximum vcpus count must be an integer, not '{text}'"
-        ))),
+        Err(_) => {
+            Err(element.error(format_args!("maximum vcpus count must be an integer, not '{text}'")))
+        }
     }
 }
 
@@ -47,16 +47,10 @@ mod tests {
     fn faults() {
         let integer = "XML error: line 2: maximum vcpus count must be an integer, not";
         assert_faults(&[
-            (
-                "<vcpu>0</vcpu>",
-                "XML error: line 2: maximum vcpus count must be at least 1",
-            ),
+            ("<vcpu>0</vcpu>", "XML error: line 2: maximum vcpus count must be at least 1"),
             ("<vcpu/>", &format!("{integer} ''")),
             ("<vcpu>-1</vcpu>", &format!("{integer} '-1'")),
-            (
-                "<vcpu>4294967296</vcpu>",
-                &format!("{integer} '4294967296'"),
-            ),
+            ("<vcpu>4294967296</vcpu>", &format!("{integer} '4294967296'")),
             (
                 "<vcpu placement='auto'>1</vcpu>",
                 "unsupported configuration: line 2: <vcpu placement='auto'> is not supported, \

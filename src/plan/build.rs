@@ -20,9 +20,7 @@ pub fn build(domain: &Domain, host: &Host, placement: Placement, files: RunFiles
         name: domain.name.clone(),
         files,
         placement,
-        limits: Limits {
-            memory: domain.memory.saturating_mul(1024),
-        },
+        limits: Limits { memory: domain.memory.saturating_mul(1024) },
         private_network: domain.features.privnet,
         steps: mounts::steps(domain, host, &root),
         root,
@@ -39,13 +37,8 @@ pub fn build(domain: &Domain, host: &Host, placement: Placement, files: RunFiles
 
 /// What libvirt's default policy takes from a container (`capabilities(7)`): they act on the
 /// host, not on anything the container has a namespace for.
-const DEFAULT_DROP: [u32; 5] = [
-    CAP_SYS_MODULE,
-    CAP_SYS_TIME,
-    CAP_MKNOD,
-    CAP_AUDIT_CONTROL,
-    CAP_MAC_ADMIN,
-];
+const DEFAULT_DROP: [u32; 5] =
+    [CAP_SYS_MODULE, CAP_SYS_TIME, CAP_MKNOD, CAP_AUDIT_CONTROL, CAP_MAC_ADMIN];
 const CAP_SYS_MODULE: u32 = 16;
 const CAP_SYS_TIME: u32 = 25;
 const CAP_MKNOD: u32 = 27;
@@ -55,27 +48,12 @@ const CAP_MAC_ADMIN: u32 = 33;
 /// The file system for `/`. libvirt takes the host's own, writable, when there is none; nobody
 /// wants that by accident, so it has to be asked for.
 fn root(domain: &Domain, host: &Host) -> Result<Root> {
-    match domain
-        .devices
-        .filesystems
-        .iter()
-        .find(|filesystem| filesystem.target == "/")
-    {
-        Some(Filesystem {
-            source: FilesystemSource::Mount { dir },
-            readonly,
-            ..
-        }) => Ok(Root {
-            source: PathBuf::from(dir),
-            readonly: *readonly,
-        }),
-        Some(_) => Err(unsupported(
-            "the file system for '/' must be of type 'mount'",
-        )),
-        None if host.allow_host_root => Ok(Root {
-            source: PathBuf::from("/"),
-            readonly: false,
-        }),
+    match domain.devices.filesystems.iter().find(|filesystem| filesystem.target == "/") {
+        Some(Filesystem { source: FilesystemSource::Mount { dir }, readonly, .. }) => {
+            Ok(Root { source: PathBuf::from(dir), readonly: *readonly })
+        }
+        Some(_) => Err(unsupported("the file system for '/' must be of type 'mount'")),
+        None if host.allow_host_root => Ok(Root { source: PathBuf::from("/"), readonly: false }),
         None => Err(unsupported(format!(
             "domain '{}' has no file system for '/': add <filesystem type='mount'> with \
              <source dir='...'/> and <target dir='/'/> (source '/' means the host's own root), \

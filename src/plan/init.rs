@@ -16,10 +16,7 @@ pub(super) fn init(domain: &Domain) -> Init {
     Init {
         path: domain.os.init.clone(),
         arguments,
-        environment: environment
-            .into_iter()
-            .map(|(name, value)| [name, value].join("="))
-            .collect(),
+        environment: environment.into_iter().map(|(name, value)| [name, value].join("=")).collect(),
         directory: domain.os.initdir.clone().unwrap_or_else(|| "/".to_owned()),
     }
 }
@@ -37,27 +34,19 @@ fn fixed_environment(domain: &Domain) -> Vec<(String, String)> {
     let consoles = domain.devices.consoles.len();
     if consoles > 1 {
         // The first terminal is /dev/console; systemd starts a login on each of the others.
-        let names: Vec<String> = (1..consoles)
-            .map(|number| format!("pts/{number}"))
-            .collect();
+        let names: Vec<String> = (1..consoles).map(|number| format!("pts/{number}")).collect();
         environment.push(("container_ttys", names.join(" ")));
     }
     environment.push(("LIBVIRT_LXC_UUID", uuid));
     environment.push(("LIBVIRT_LXC_NAME", domain.name.clone()));
-    environment
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
+    environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// The host name that libvirt derives from a domain's name: letters, digits and dashes of it,
 /// without one leading dash. Cut to what `sethostname(2)` takes (64 bytes).
 pub(super) fn hostname(name: &str) -> String {
-    let allowed: String = name
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
-        .take(65)
-        .collect();
+    let allowed: String =
+        name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(65).collect();
     let mut hostname = allowed.strip_prefix('-').unwrap_or(&allowed).to_owned();
     hostname.truncate(64);
     hostname

@@ -40,51 +40,28 @@ pub(super) fn steps(domain: &Domain, host: &Host, root: &Root) -> Vec<Step> {
 }
 
 fn clear(path: &str) -> Step {
-    Step::Clear {
-        path: path.to_owned(),
-    }
+    Step::Clear { path: path.to_owned() }
 }
 
 fn mount(source: Source, target: impl Into<String>, attributes: u64) -> Step {
-    Step::Mount {
-        source,
-        target: target.into(),
-        attributes,
-    }
+    Step::Mount { source, target: target.into(), attributes }
 }
 
 fn new(kind: &str, options: &[(&str, &str)]) -> Source {
-    let options = options
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-    Source::New {
-        kind: kind.to_owned(),
-        options: options.collect(),
-    }
+    let options = options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    Source::New { kind: kind.to_owned(), options: options.collect() }
 }
 
 /// `/proc` with what acts on the host read-only, `/sys` read-only.
 fn kernel(domain: &Domain, host: &Host) -> Vec<Step> {
     let hardened = NOSUID | NODEV | NOEXEC;
     let over_itself = |path: &String, access| {
-        mount(
-            Source::Inside(path.clone()),
-            path.as_str(),
-            hardened | access,
-        )
+        mount(Source::Inside(path.clone()), path.as_str(), hardened | access)
     };
     let mut steps = vec![mount(new("proc", &[]), "/proc", hardened)];
-    steps.extend(
-        host.protected_proc
-            .iter()
-            .map(|path| over_itself(path, RDONLY)),
-    );
+    steps.extend(host.protected_proc.iter().map(|path| over_itself(path, RDONLY)));
     if domain.features.privnet {
-        steps.extend(
-            host.network_settings
-                .iter()
-                .map(|path| over_itself(path, 0)),
-        );
+        steps.extend(host.network_settings.iter().map(|path| over_itself(path, 0)));
     }
     steps.push(mount(new("sysfs", &[]), "/sys", hardened | RDONLY));
     steps
@@ -97,12 +74,7 @@ fn kernel(domain: &Domain, host: &Host) -> Vec<Step> {
 fn cgroups(host: &Host) -> Vec<Step> {
     let hardened = NOSUID | NODEV | NOEXEC;
     let base = "/sys/fs/cgroup";
-    if let [
-        Hierarchy {
-            directory,
-            kind: HierarchyKind::V2,
-        },
-    ] = host.cgroups.as_slice()
+    if let [Hierarchy { directory, kind: HierarchyKind::V2 }] = host.cgroups.as_slice()
         && directory.is_empty()
     {
         return vec![mount(new("cgroup2", &[]), base, hardened)];
@@ -110,25 +82,17 @@ fn cgroups(host: &Host) -> Vec<Step> {
     if host.cgroups.is_empty() {
         return Vec::new();
     }
-    let mut steps = vec![mount(
-        new("tmpfs", &[("mode", "755"), ("size", "65536")]),
-        base,
-        hardened,
-    )];
+    let mut steps =
+        vec![mount(new("tmpfs", &[("mode", "755"), ("size", "65536")]), base, hardened)];
     for Hierarchy { directory, kind } in &host.cgroups {
         let target = format!("{base}/{directory}");
-        steps.push(Step::Directory {
-            path: target.clone(),
-        });
+        steps.push(Step::Directory { path: target.clone() });
         steps.push(match kind {
             HierarchyKind::V2 => mount(new("cgroup2", &[]), target, hardened),
             HierarchyKind::V1(options) => {
                 let named = options.iter().any(|(key, _)| key == "name");
                 let access = if named { 0 } else { RDONLY };
-                let source = Source::New {
-                    kind: "cgroup".to_owned(),
-                    options: options.clone(),
-                };
+                let source = Source::New { kind: "cgroup".to_owned(), options: options.clone() };
                 mount(source, target, hardened | access)
             }
         });
@@ -149,25 +113,14 @@ fn devices(domain: &Domain) -> Vec<Step> {
         major,
         minor,
     }));
-    steps.push(Step::Directory {
-        path: "/dev/pts".to_owned(),
-    });
+    steps.push(Step::Directory { path: "/dev/pts".to_owned() });
     steps.push(mount(Source::Terminals, "/dev/pts", NOSUID | NOEXEC));
-    steps.push(mount(
-        Source::Inside("/dev/pts/ptmx".to_owned()),
-        "/dev/ptmx",
-        0,
-    ));
-    steps.extend(LINKS.map(|(path, target)| Step::Link {
-        path: path.to_owned(),
-        target: target.to_owned(),
-    }));
+    steps.push(mount(Source::Inside("/dev/pts/ptmx".to_owned()), "/dev/ptmx", 0));
+    steps.extend(
+        LINKS.map(|(path, target)| Step::Link { path: path.to_owned(), target: target.to_owned() }),
+    );
     for number in 0..domain.devices.consoles.len() {
-        steps.push(mount(
-            Source::Console(number),
-            format!("/dev/tty{}", number + 1),
-            0,
-        ));
+        steps.push(mount(Source::Console(number), format!("/dev/tty{}", number + 1), 0));
     }
     steps.push(mount(Source::Console(0), "/dev/console", 0));
     steps
@@ -176,14 +129,9 @@ fn devices(domain: &Domain) -> Vec<Step> {
 /// Covers the daemon's own directories where the root would show them: with the sockets in there
 /// a process inside could command the daemon outside.
 fn masks(host: &Host, root: &Root) -> Vec<Step> {
-    let hidden = host
-        .private_directories
-        .iter()
-        .filter_map(|path| inside(path, &root.source));
+    let hidden = host.private_directories.iter().filter_map(|path| inside(path, &root.source));
     let empty = || new("tmpfs", &[("mode", "0"), ("size", "0")]);
-    hidden
-        .map(|path| mount(empty(), path, NOSUID | NODEV | NOEXEC | RDONLY))
-        .collect()
+    hidden.map(|path| mount(empty(), path, NOSUID | NODEV | NOEXEC | RDONLY)).collect()
 }
 
 /// The path inside the container of a host path below its root.
@@ -192,20 +140,12 @@ fn inside(path: &Path, root: &Path) -> Option<String> {
     if rest.as_os_str().is_empty() {
         return None;
     }
-    Path::new("/")
-        .join(rest)
-        .into_os_string()
-        .into_string()
-        .ok()
+    Path::new("/").join(rest).into_os_string().into_string().ok()
 }
 
 /// The document's file systems in its order, without the root.
 fn filesystems(domain: &Domain) -> Vec<Step> {
-    let below = domain
-        .devices
-        .filesystems
-        .iter()
-        .filter(|filesystem| filesystem.target != "/");
+    let below = domain.devices.filesystems.iter().filter(|filesystem| filesystem.target != "/");
     below
         .map(|filesystem| {
             let access = if filesystem.readonly { RDONLY } else { 0 };

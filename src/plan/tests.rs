@@ -7,10 +7,7 @@ use crate::model::Domain;
 fn host() -> Host {
     Host {
         arch: "x86_64".to_owned(),
-        cgroups: vec![Hierarchy {
-            directory: String::new(),
-            kind: HierarchyKind::V2,
-        }],
+        cgroups: vec![Hierarchy { directory: String::new(), kind: HierarchyKind::V2 }],
         cgroup_links: Vec::new(),
         protected_proc: vec!["/proc/sys".to_owned()],
         network_settings: vec!["/proc/sys/net/ipv4".to_owned()],
@@ -33,10 +30,7 @@ fn domain(devices: &str) -> Domain {
 const ROOT: &str = "<filesystem><source dir='/srv/web'/><target dir='/'/></filesystem>";
 
 fn plan(domain: &Domain, host: &Host) -> crate::error::Result<Plan> {
-    let files = RunFiles {
-        socket: "/run/x.sock".into(),
-        exit: "/run/x.exit".into(),
-    };
+    let files = RunFiles { socket: "/run/x.sock".into(), exit: "/run/x.exit".into() };
     build(domain, host, Placement::default(), files)
 }
 
@@ -92,12 +86,7 @@ fn the_kernels_file_systems_come_first_and_in_order() {
         "/data",
     ];
     assert_eq!(targets, expected);
-    let Some(Step::Mount {
-        source, attributes, ..
-    }) = plan.steps.last()
-    else {
-        panic!()
-    };
+    let Some(Step::Mount { source, attributes, .. }) = plan.steps.last() else { panic!() };
     assert_eq!(*source, Source::Host("/srv/data".into()));
     assert_eq!(*attributes, attributes::RDONLY);
 }
@@ -107,29 +96,18 @@ fn a_hybrid_host_is_shown_as_it_is_with_its_controllers_read_only() {
     let mut host = host();
     let memory = vec![("memory".to_owned(), String::new())];
     host.cgroups = vec![
-        Hierarchy {
-            directory: "memory".to_owned(),
-            kind: HierarchyKind::V1(memory),
-        },
-        Hierarchy {
-            directory: "unified".to_owned(),
-            kind: HierarchyKind::V2,
-        },
+        Hierarchy { directory: "memory".to_owned(), kind: HierarchyKind::V1(memory) },
+        Hierarchy { directory: "unified".to_owned(), kind: HierarchyKind::V2 },
     ];
     let plan = plan(&domain(ROOT), &host).unwrap();
     let of = |wanted: &str| {
         plan.steps.iter().find_map(|step| match step {
-            Step::Mount {
-                target, attributes, ..
-            } if target == wanted => Some(*attributes),
+            Step::Mount { target, attributes, .. } if target == wanted => Some(*attributes),
             _ => None,
         })
     };
     assert_ne!(of("/sys/fs/cgroup/memory").unwrap() & attributes::RDONLY, 0);
-    assert_eq!(
-        of("/sys/fs/cgroup/unified").unwrap() & attributes::RDONLY,
-        0
-    );
+    assert_eq!(of("/sys/fs/cgroup/unified").unwrap() & attributes::RDONLY, 0);
 }
 
 #[test]
@@ -137,14 +115,8 @@ fn no_root_no_start() {
     let error = plan(&domain(""), &host()).unwrap_err();
     assert_eq!(error.code, ErrorCode::ConfigUnsupported);
     assert!(error.message.contains("allow_host_root"), "{error}");
-    let allowed = Host {
-        allow_host_root: true,
-        ..host()
-    };
-    assert_eq!(
-        plan(&domain(""), &allowed).unwrap().root.source,
-        PathBuf::from("/")
-    );
+    let allowed = Host { allow_host_root: true, ..host() };
+    assert_eq!(plan(&domain(""), &allowed).unwrap().root.source, PathBuf::from("/"));
     let named = "<filesystem><source dir='/'/><target dir='/'/><readonly/></filesystem>";
     let plan = plan(&domain(named), &host()).unwrap();
     assert!(plan.root.readonly);

@@ -30,25 +30,15 @@ pub fn last() -> io::Result<u32> {
 /// inheritable, ambient and bounding sets of this process, `last` being the kernel's highest.
 pub fn drop_all(mask: u64, last: u32) -> io::Result<()> {
     // SAFETY: integers only; clears the ambient set.
-    let cleared = unsafe {
-        libc::prctl(
-            libc::PR_CAP_AMBIENT,
-            libc::PR_CAP_AMBIENT_CLEAR_ALL,
-            0,
-            0,
-            0,
-        )
-    };
+    let cleared =
+        unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
     super::check(cleared.into())?;
     for capability in (0..=last.min(63)).filter(|number| mask & (1 << number) != 0) {
         // SAFETY: integers only.
         let result = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
         super::check(result.into())?;
     }
-    let mut header = Header {
-        version: VERSION_3,
-        pid: 0,
-    };
+    let mut header = Header { version: VERSION_3, pid: 0 };
     let mut words = [Word::default(); 2];
     // SAFETY: version 3 reads the header and writes two words.
     super::check(unsafe { libc::syscall(libc::SYS_capget, &raw mut header, words.as_mut_ptr()) })?;

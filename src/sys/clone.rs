@@ -26,9 +26,7 @@ pub enum Side {
 /// of the memory as it is, locks held by other threads included, so this refuses otherwise.
 pub fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Side> {
     if thread_count()? != 1 {
-        return Err(io::Error::other(
-            "clone from a process with several threads",
-        ));
+        return Err(io::Error::other("clone from a process with several threads"));
     }
     let mut pidfd: RawFd = -1;
     // SAFETY: clone_args is plain integers; all zero is its documented neutral value.
@@ -43,28 +41,19 @@ pub fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Side> {
     // SAFETY: args outlives the call and its size is passed; without CLONE_VM the child has its
     // own copy of the stack and memory, and this process has a single thread (checked above).
     let pid = super::check(unsafe {
-        libc::syscall(
-            libc::SYS_clone3,
-            std::ptr::from_ref(&args),
-            size_of::<libc::clone_args>(),
-        )
+        libc::syscall(libc::SYS_clone3, std::ptr::from_ref(&args), size_of::<libc::clone_args>())
     })?;
     if pid == 0 {
         return Ok(Side::Child);
     }
     // SAFETY: the kernel stored a new descriptor there that nothing else owns.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    Ok(Side::Parent {
-        pid: pid as i32,
-        pidfd,
-    })
+    Ok(Side::Parent { pid: pid as i32, pidfd })
 }
 
 /// Threads of this process: `/proc/self/task` has one entry each, and a directory's link count is
 /// two more than its subdirectories.
 fn thread_count() -> io::Result<u64> {
     use std::os::unix::fs::MetadataExt;
-    Ok(std::fs::metadata("/proc/self/task")?
-        .nlink()
-        .saturating_sub(2))
+    Ok(std::fs::metadata("/proc/self/task")?.nlink().saturating_sub(2))
 }

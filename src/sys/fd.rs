@@ -18,10 +18,7 @@ pub fn close_inherited() -> io::Result<()> {
 /// For a process that is about to execute another program; no owner of a descriptor runs after.
 pub fn close_except(keep: BorrowedFd<'_>) -> io::Result<()> {
     let keep = keep.as_raw_fd() as libc::c_uint;
-    for (first, last) in [
-        (3, keep.saturating_sub(1)),
-        (keep.saturating_add(1).max(3), u32::MAX),
-    ] {
+    for (first, last) in [(3, keep.saturating_sub(1)), (keep.saturating_add(1).max(3), u32::MAX)] {
         if first <= last {
             // SAFETY: integers only; what is closed belongs to values that are never used again.
             super::check(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) })?;
@@ -63,17 +60,10 @@ pub fn receive(socket: BorrowedFd<'_>, limit: usize) -> io::Result<(Vec<u8>, Vec
         for item in message.cmsgs()? {
             if let ControlMessageOwned::ScmRights(raw) = item {
                 // SAFETY: the kernel has just installed these descriptors for us alone.
-                fds.extend(
-                    raw.into_iter()
-                        .map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }),
-                );
+                fds.extend(raw.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
             }
         }
-        (
-            message.bytes,
-            message.flags.contains(MsgFlags::MSG_TRUNC),
-            fds,
-        )
+        (message.bytes, message.flags.contains(MsgFlags::MSG_TRUNC), fds)
     };
     if truncated {
         return Err(io::Error::from_raw_os_error(libc::EMSGSIZE));
@@ -84,10 +74,8 @@ pub fn receive(socket: BorrowedFd<'_>, limit: usize) -> io::Result<(Vec<u8>, Vec
 
 /// Accepts a connection (close-on-exec).
 pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    let fd = nix::sys::socket::accept4(
-        listener.as_raw_fd(),
-        nix::sys::socket::SockFlag::SOCK_CLOEXEC,
-    )?;
+    let fd =
+        nix::sys::socket::accept4(listener.as_raw_fd(), nix::sys::socket::SockFlag::SOCK_CLOEXEC)?;
     // SAFETY: a new descriptor that nothing else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
@@ -97,10 +85,7 @@ pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 pub fn take_standard(number: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: F_DUPFD_CLOEXEC only makes a new descriptor, numbered 3 or above.
     let copy = super::check(unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) }.into())?;
-    let null = std::fs::File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/null")?;
+    let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
     // SAFETY: dup2 of an open descriptor over a standard one, which Rust does not own.
     super::check(unsafe { libc::dup2(null.as_raw_fd(), number) }.into())?;
     // SAFETY: made by F_DUPFD_CLOEXEC above, owned by nobody else.

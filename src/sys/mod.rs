@@ -18,23 +18,37 @@ use std::io;
 
 /// Turns the C convention (-1 and errno) into a result.
 fn check(result: libc::c_long) -> io::Result<libc::c_long> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
 /// Gives a signal a disposition that is no function of this program (default or ignored).
 pub fn set_signal(signal: nix::sys::signal::Signal, ignore: bool) -> io::Result<()> {
     use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, sigaction};
-    let handler = if ignore {
-        SigHandler::SigIgn
-    } else {
-        SigHandler::SigDfl
-    };
+    let handler = if ignore { SigHandler::SigIgn } else { SigHandler::SigDfl };
     let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
     // SAFETY: no handler of ours is installed, so nothing can run at a bad moment.
     unsafe { sigaction(signal, &action) }?;
+    Ok(())
+}
+
+/// Gives every signal its default disposition, `rt_sigaction(2)` itself: the C library's function
+/// refuses the two signals it keeps for itself, which `posix_spawn(3)` leaves ignored in children.
+pub fn reset_signals() -> io::Result<()> {
+    /// Handler, flags, restorer and mask of the kernel's structure, in whatever order.
+    const DEFAULT: [u64; 4] = [0; 4];
+    const BYTES_OF_A_MASK: usize = 8;
+    const LAST: libc::c_int = 64;
+    for signal in (1..=LAST).filter(|it| ![libc::SIGKILL, libc::SIGSTOP].contains(it)) {
+        // SAFETY: the structure is read only; no handler is installed.
+        check(unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                DEFAULT.as_ptr(),
+                std::ptr::null_mut::<u64>(),
+                BYTES_OF_A_MASK,
+            )
+        })?;
+    }
     Ok(())
 }

@@ -49,12 +49,7 @@ pub fn new_filesystem(
     })?;
     // SAFETY: integers only.
     let mount = super::check(unsafe {
-        libc::syscall(
-            libc::SYS_fsmount,
-            context.as_raw_fd(),
-            libc::FSMOUNT_CLOEXEC,
-            attributes,
-        )
+        libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), libc::FSMOUNT_CLOEXEC, attributes)
     })?;
     Ok(DetachedMount(owned(mount)))
 }
@@ -65,19 +60,10 @@ fn configure(context: &OwnedFd, key: &str, value: &str) -> io::Result<()> {
         "" => (libc::FSCONFIG_SET_FLAG, None),
         value => (libc::FSCONFIG_SET_STRING, Some(CString::new(value)?)),
     };
-    let value = value
-        .as_ref()
-        .map_or(std::ptr::null(), |value| value.as_ptr());
+    let value = value.as_ref().map_or(std::ptr::null(), |value| value.as_ptr());
     // SAFETY: key and value are NUL-terminated strings that outlive the call.
     super::check(unsafe {
-        libc::syscall(
-            libc::SYS_fsconfig,
-            context.as_raw_fd(),
-            command,
-            key.as_ptr(),
-            value,
-            0,
-        )
+        libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), command, key.as_ptr(), value, 0)
     })
     .map(drop)
 }

@@ -72,9 +72,5 @@ pub fn wait(pidfd: BorrowedFd<'_>) -> io::Result<Exit> {
     }
     // SAFETY: after a successful waitid the fields of SIGCHLD are the ones that are set.
     let status = unsafe { info.si_status() };
-    Ok(if info.si_code == libc::CLD_EXITED {
-        Exit::Status(status)
-    } else {
-        Exit::Signal(status)
-    })
+    Ok(if info.si_code == libc::CLD_EXITED { Exit::Status(status) } else { Exit::Signal(status) })
 }

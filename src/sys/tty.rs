@@ -9,13 +9,8 @@ use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 pub fn unlock(master: BorrowedFd<'_>) -> io::Result<()> {
     let unlocked: libc::c_int = 0;
     // SAFETY: TIOCSPTLCK reads one int.
-    let result = unsafe {
-        libc::ioctl(
-            master.as_raw_fd(),
-            libc::TIOCSPTLCK,
-            std::ptr::from_ref(&unlocked),
-        )
-    };
+    let result =
+        unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCSPTLCK, std::ptr::from_ref(&unlocked)) };
     super::check(result.into()).map(drop)
 }
 
@@ -23,13 +18,8 @@ pub fn unlock(master: BorrowedFd<'_>) -> io::Result<()> {
 pub fn number(master: BorrowedFd<'_>) -> io::Result<u32> {
     let mut number: libc::c_uint = 0;
     // SAFETY: TIOCGPTN writes one unsigned int.
-    let result = unsafe {
-        libc::ioctl(
-            master.as_raw_fd(),
-            libc::TIOCGPTN,
-            std::ptr::from_mut(&mut number),
-        )
-    };
+    let result =
+        unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTN, std::ptr::from_mut(&mut number)) };
     super::check(result.into())?;
     Ok(number)
 }
@@ -52,12 +42,7 @@ pub fn make_controlling(tty: BorrowedFd<'_>) -> io::Result<()> {
 
 /// Sets the window size (`TIOCSWINSZ`); the foreground process group gets `SIGWINCH`.
 pub fn set_size(tty: BorrowedFd<'_>, rows: u16, columns: u16) -> io::Result<()> {
-    let size = libc::winsize {
-        ws_row: rows,
-        ws_col: columns,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
+    let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: TIOCSWINSZ reads one winsize.
     let result =
         unsafe { libc::ioctl(tty.as_raw_fd(), libc::TIOCSWINSZ, std::ptr::from_ref(&size)) };

@@ -50,22 +50,14 @@ impl Eq for Element {}
 impl Element {
     /// The value of an attribute.
     pub fn attr(&self, name: &str) -> Option<&str> {
-        self.attributes
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The value of an attribute; an absent or empty one is an error.
     pub fn required_attr(&self, name: &str) -> Result<&str> {
-        self.attr(name)
-            .filter(|value| !value.is_empty())
-            .ok_or_else(|| {
-                self.error(format_args!(
-                    "<{}> needs an attribute {name}='...'",
-                    self.name
-                ))
-            })
+        self.attr(name).filter(|value| !value.is_empty()).ok_or_else(|| {
+            self.error(format_args!("<{}> needs an attribute {name}='...'", self.name))
+        })
     }
 
     /// The child elements.
@@ -93,9 +85,7 @@ impl Element {
 
     /// The text of the first child of a name, None when there is no such child or no text.
     pub fn child_text(&self, name: &str) -> Option<String> {
-        self.child(name)
-            .map(Element::text)
-            .filter(|text| !text.is_empty())
+        self.child(name).map(Element::text).filter(|text| !text.is_empty())
     }
 
     /// The element's own text, joined and not trimmed.
@@ -120,10 +110,7 @@ impl Element {
     /// The error for a child element that is not there: `child` is what belongs between `<` and
     /// `>`, as in `target dir='...'`.
     pub fn needs_child(&self, child: &str) -> Error {
-        self.error(format_args!(
-            "<{}> needs a child element <{child}>",
-            self.name
-        ))
+        self.error(format_args!("<{}> needs a child element <{child}>", self.name))
     }
 }
 
@@ -178,10 +165,7 @@ mod tests {
 
     #[test]
     fn the_line_is_no_part_of_equality() {
-        assert_eq!(
-            parse("<a><b/></a>").unwrap(),
-            parse("\n<a><b\n/></a>").unwrap()
-        );
+        assert_eq!(parse("<a><b/></a>").unwrap(), parse("\n<a><b\n/></a>").unwrap());
         assert_ne!(parse("<a><b/></a>").unwrap(), parse("<a><c/></a>").unwrap());
     }
 }

@@ -41,10 +41,7 @@ pub fn parse_bytes(bytes: &[u8]) -> Result<Element> {
 pub fn parse(text: &str) -> Result<Element> {
     check_length(text.len())?;
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-    let mut builder = Builder {
-        line: 1,
-        ..Builder::default()
-    };
+    let mut builder = Builder { line: 1, ..Builder::default() };
     builder.check_characters(text)?;
     let mut reader = Reader::from_str(text);
     reader.config_mut().check_comments = true;
@@ -52,11 +49,7 @@ pub fn parse(text: &str) -> Result<Element> {
     loop {
         let event = reader.read_event();
         // A broken end tag is where the reader says; everything else is where it began.
-        let start = if event.is_err() {
-            position(reader.error_position())
-        } else {
-            at
-        };
+        let start = if event.is_err() { position(reader.error_position()) } else { at };
         builder.advance(text, start);
         match event.map_err(|error| builder.malformed(&error))? {
             Event::Eof => return builder.finish(),
@@ -103,11 +96,7 @@ impl Builder {
     }
 
     fn advance(&mut self, text: &str, offset: usize) {
-        self.line += newlines(
-            text.as_bytes()
-                .get(self.counted..offset)
-                .unwrap_or_default(),
-        );
+        self.line += newlines(text.as_bytes().get(self.counted..offset).unwrap_or_default());
         self.counted = self.counted.max(offset);
     }
 
@@ -117,10 +106,7 @@ impl Builder {
             return Ok(());
         };
         let line = 1 + newlines(text.as_bytes().get(..offset).unwrap_or_default());
-        Err(Error::xml(
-            line,
-            format_args!("the character {} is not allowed in XML", code(c)),
-        ))
+        Err(Error::xml(line, format_args!("the character {} is not allowed in XML", code(c))))
     }
 
     fn event(&mut self, event: Event<'_>, start: usize) -> Result<()> {
@@ -184,12 +170,7 @@ impl Builder {
             )));
         }
         let attributes = self.attributes(&name, tag)?;
-        Ok(Element {
-            name,
-            attributes,
-            children: Vec::new(),
-            line: self.line,
-        })
+        Ok(Element { name, attributes, children: Vec::new(), line: self.line })
     }
 
     fn attributes(&self, element: &str, tag: &BytesStart<'_>) -> Result<Vec<(String, String)>> {
@@ -205,9 +186,8 @@ impl Builder {
             let name = attribute.key.as_ref().to_owned();
             let of = format!("attribute {name} of <{element}>");
             if !is_name(&name) {
-                return Err(self.error(format_args!(
-                    "'{name}' is not a name of an attribute of <{element}>"
-                )));
+                return Err(self
+                    .error(format_args!("'{name}' is not a name of an attribute of <{element}>")));
             }
             if attribute.value.contains('<') {
                 return Err(self.error(format_args!("{of}: '<' must be written as &lt;")));
@@ -227,9 +207,7 @@ impl Builder {
         match error {
             AttrError::Duplicated(_, previous) => {
                 // Offsets count from the start of the tag's name.
-                let raw = previous
-                    .checked_sub(element.len())
-                    .and_then(|at| raw.get(at..));
+                let raw = previous.checked_sub(element.len()).and_then(|at| raw.get(at..));
                 let name = raw.and_then(|raw| raw.split(['=', ' ', '\t', '\n', '\r']).next());
                 let name = name.unwrap_or_default();
                 self.error(format_args!("<{element}> has the attribute '{name}' twice"))
@@ -268,11 +246,8 @@ impl Builder {
     }
 
     fn resolve(&self, reference: &BytesRef<'_>) -> Result<char> {
-        let within = || {
-            self.open
-                .last()
-                .map_or(String::new(), |parent| format!("<{}>: ", parent.name))
-        };
+        let within =
+            || self.open.last().map_or(String::new(), |parent| format!("<{}>: ", parent.name));
         let c = match reference.as_ref() {
             "lt" => Some('<'),
             "gt" => Some('>'),
@@ -283,11 +258,9 @@ impl Builder {
         };
         match c {
             Some(c) if is_allowed(c) => Ok(c),
-            Some(c) => Err(self.error(format_args!(
-                "{}{} is not allowed in XML",
-                within(),
-                code(c)
-            ))),
+            Some(c) => {
+                Err(self.error(format_args!("{}{} is not allowed in XML", within(), code(c))))
+            }
             None => Err(self.error(format_args!("{}{BAD_REFERENCE}", within()))),
         }
     }
@@ -311,10 +284,7 @@ impl Builder {
             Some(Err(_)) => return Err(self.error("<?xml ...?> has a malformed attribute")),
         };
         let accepted = ["UTF-8", "UTF8", "US-ASCII", "ASCII"];
-        if accepted
-            .iter()
-            .any(|name| encoding.eq_ignore_ascii_case(name))
-        {
+        if accepted.iter().any(|name| encoding.eq_ignore_ascii_case(name)) {
             return Ok(());
         }
         Err(self.error(format_args!(
@@ -323,11 +293,7 @@ impl Builder {
     }
 
     fn outside(&self, what: &str) -> Error {
-        let place = if self.root.is_some() {
-            "after the end of"
-        } else {
-            "before"
-        };
+        let place = if self.root.is_some() { "after the end of" } else { "before" };
         self.error(format_args!("{what} {place} the root element"))
     }
 
@@ -340,9 +306,9 @@ impl Builder {
                     "expected </{expected}> for the element opened in line {opened}, found </{found}>"
                 ))
             }
-            quick_xml::Error::IllFormed(IllFormedError::UnmatchedEndTag(found)) => self.error(
-                format_args!("</{found}> ends an element that was not opened"),
-            ),
+            quick_xml::Error::IllFormed(IllFormedError::UnmatchedEndTag(found)) => {
+                self.error(format_args!("</{found}> ends an element that was not opened"))
+            }
             quick_xml::Error::IllFormed(IllFormedError::UnclosedReference) => {
                 self.error("'&' must be written as &amp;")
             }
@@ -357,9 +323,7 @@ impl Builder {
                 element.name, element.line
             )));
         }
-        self.root
-            .take()
-            .ok_or_else(|| self.error("the document has no root element"))
+        self.root.take().ok_or_else(|| self.error("the document has no root element"))
     }
 }
 

@@ -113,10 +113,7 @@ fn verbatim(out: &mut String, element: &Element, indent: Option<usize>) {
         return out.push_str("/>");
     }
     out.push('>');
-    let has_text = element
-        .children
-        .iter()
-        .any(|node| matches!(node, Node::Text(_)))
+    let has_text = element.children.iter().any(|node| matches!(node, Node::Text(_)))
         || element.attr("xml:space") == Some("preserve");
     let inner = indent.filter(|_| !has_text).map(|depth| depth + 1);
     for node in &element.children {

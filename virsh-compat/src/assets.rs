@@ -39,12 +39,7 @@ fn man_page() -> String {
          .SH OPTIONS\n",
     );
     for (option, text) in GLOBAL_OPTIONS {
-        let _ = write!(
-            page,
-            ".TP\n\\fB{}\\fR\n{}\n",
-            roff(option.trim()),
-            roff(text)
-        );
+        let _ = write!(page, ".TP\n\\fB{}\\fR\n{}\n", roff(option.trim()), roff(text));
     }
     page.push_str(
         ".PP\nThe words lxc:/// and lxc:///system stand for the default bus. Names of long options\n\
@@ -71,21 +66,12 @@ fn man_page() -> String {
 
 fn man_command(page: &mut String, command: &Command) {
     let _ = writeln!(page, ".SS {}", roff(&help::synopsis(command)));
-    let text = if command.description.is_empty() {
-        command.summary
-    } else {
-        command.description
-    };
+    let text = if command.description.is_empty() { command.summary } else { command.description };
     for line in text.lines() {
         let _ = writeln!(page, "{}", roff(line));
     }
     for opt in command.opts {
-        let _ = write!(
-            page,
-            ".TP\n\\fB{}\\fR\n{}\n",
-            roff(&help::label(opt)),
-            roff(opt.help)
-        );
+        let _ = write!(page, ".TP\n\\fB{}\\fR\n{}\n", roff(&help::label(opt)), roff(opt.help));
     }
 }
 
@@ -129,10 +115,7 @@ fn bash() -> String {
                     "{pattern} COMPREPLY=($(compgen -W \"{words}\" -- \"$cur\")); return ;;"
                 ),
                 (None, Hint::File) => {
-                    writeln!(
-                        text,
-                        "{pattern} COMPREPLY=($(compgen -f -- \"$cur\")); return ;;"
-                    )
+                    writeln!(text, "{pattern} COMPREPLY=($(compgen -f -- \"$cur\")); return ;;")
                 }
                 (None, _) => Ok(()),
             };
@@ -152,11 +135,7 @@ fn bash() -> String {
         if let Some(more) = first.and_then(candidates) {
             let _ = write!(words, " {more}");
         }
-        let files = if first.is_some_and(|opt| opt.hint == Hint::File) {
-            " -f"
-        } else {
-            ""
-        };
+        let files = if first.is_some_and(|opt| opt.hint == Hint::File) { " -f" } else { "" };
         let _ = writeln!(
             text,
             "    {}) COMPREPLY=($(compgen{files} -W \"{words}\" -- \"$cur\")) ;;",
@@ -178,12 +157,7 @@ fn zsh() -> String {
     let names: Vec<_> = commands().map(|command| command.name).collect();
     let _ = writeln!(text, "'') compadd -- {} ;;", names.join(" "));
     for command in commands() {
-        let _ = write!(
-            text,
-            "{}) compadd -- {}",
-            command.name,
-            option_words(command)
-        );
+        let _ = write!(text, "{}) compadd -- {}", command.name, option_words(command));
         let first = command.opts.iter().find(|opt| opt.kind != Kind::Flag);
         let _ = match first.map(|opt| (opt.hint, candidates(opt))) {
             Some((Hint::Domain, _)) => write!(
@@ -220,18 +194,10 @@ fn fish() -> String {
         let when = format!("complete -c nsvirsh -n '__fish_seen_subcommand_from {name}'");
         for opt in command.opts.iter().filter(|opt| opt.kind != Kind::Rest) {
             let value = if opt.kind == Kind::Flag { "" } else { " -r" };
-            let _ = writeln!(
-                text,
-                "{when} -l {}{value} -d '{}'",
-                opt.name,
-                quote(opt.help)
-            );
+            let _ = writeln!(text, "{when} -l {}{value} -d '{}'", opt.name, quote(opt.help));
             let _ = match opt.hint {
                 Hint::Domain => {
-                    writeln!(
-                        text,
-                        "{when} -a '(nsvirsh -q list --all --name 2>/dev/null)'"
-                    )
+                    writeln!(text, "{when} -a '(nsvirsh -q list --all --name 2>/dev/null)'")
                 }
                 Hint::File => writeln!(text, "{when} -F"),
                 Hint::Words(words) if opt.kind != Kind::Data => {
@@ -260,9 +226,6 @@ fn packaged_files_are_current() {
             std::fs::write(&path, &text).unwrap();
         }
         let packaged = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            packaged == text,
-            "packaging/{name} is old: run with NSVIRSH_WRITE_ASSETS=1"
-        );
+        assert!(packaged == text, "packaging/{name} is old: run with NSVIRSH_WRITE_ASSETS=1");
     }
 }

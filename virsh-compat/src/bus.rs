@@ -2,11 +2,15 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use serde::Serialize;
 use zbus::wire::DynamicDeserialize;
 use zbus::{Connection, DynamicType, MatchRule, Message, MessageStream, Variant};
+
+use crate::cmd::itself::errno;
 
 /// Well-known name of the service.
 pub(crate) const SERVICE: &str = "org.libvirt";
@@ -18,11 +22,14 @@ pub(crate) const CONNECT: &str = "org.libvirt.Connect";
 pub(crate) const DOMAIN: &str = "org.libvirt.Domain";
 /// Interface of a domain object for what libvirt-dbus has no word for.
 pub(crate) const NSVIRT_DOMAIN: &str = "org.nsvirt.Domain1";
+/// How long to wait for a bus and for the service on it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
-/// Calls in flight at once. Many, because each alone would wait for the slowest step, the bus;
-/// but a system bus allows one client only 128 outstanding replies.
-const PIPELINE: usize = 64;
+/// Pieces of work in flight at once. Many, because each alone would wait for the slowest step, the
+/// bus; but a system bus allows one client only 128 outstanding replies, and a piece of work may
+/// consist of four calls.
+const PIPELINE: usize = 30;
 
 /// Which bus to connect to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,15 +113,15 @@ impl From<zbus::Error> for BusError {
                 | Fdo::UnknownObject(text)
                 | Fdo::InvalidArgs(text)
                 | Fdo::NotSupported(text) => Self::Missing(text),
-                Fdo::ServiceUnknown(_) | Fdo::NameHasNoOwner(_) => Self::Broken(format!(
-                    "nobody serves {SERVICE} on the bus: is nsvirtd running?"
-                )),
+                Fdo::ServiceUnknown(_) | Fdo::NameHasNoOwner(_) => {
+                    Self::Broken(format!("nobody serves {SERVICE} on the bus: is nsvirtd running?"))
+                }
                 Fdo::Disconnected(_) | Fdo::NoReply(_) => {
                     Self::Broken("nsvirtd went away before it answered".to_owned())
                 }
                 other => Self::Broken(other.to_string()),
             },
-            zbus::Error::InputOutput(error) => Self::Broken(error.to_string()),
+            zbus::Error::InputOutput(error) => Self::Broken(errno(&error)),
             other => Self::Broken(other.to_string()),
         }
     }
@@ -130,24 +137,36 @@ impl Bus {
     /// Connects and makes sure that somebody serves the API there. The error is one sentence.
     pub(crate) fn connect(target: &Target) -> Result<Self, String> {
         let target = target.resolve();
+        let (sender, opened) = mpsc::channel();
+        let address = target.clone();
+        // A bus may accept a connection and never answer; no call here has a time limit, as
+        // starting and stopping may take long, so this one is given up from outside.
+        std::thread::spawn(move || sender.send(Self::open(&address)));
+        let problem = match opened.recv_timeout(CONNECT_TIMEOUT) {
+            Ok(Ok(bus)) => return Ok(bus),
+            Ok(Err(problem)) => problem,
+            Err(_) => "no answer".to_owned(),
+        };
+        Err(format!(
+            "cannot reach nsvirtd on {target}: {problem}; is nsvirtd running? \
+             give its address with --connect or NSVIRT_BUS"
+        ))
+    }
+
+    fn open(target: &Target) -> Result<Self, String> {
         let conn = zbus::block_on(async {
-            match &target {
+            match target {
                 Target::Address(address) => {
-                    zbus::connection::Builder::address(address.as_str())
-                        .build()
-                        .await
+                    zbus::connection::Builder::address(address.as_str()).build().await
                 }
                 Target::Session => Connection::session().await,
                 Target::System | Target::Default => Connection::system().await,
             }
         });
-        let advice = "is nsvirtd running? give its address with --connect or NSVIRT_BUS";
-        let conn =
-            conn.map_err(|error| format!("cannot reach {target}: {}; {advice}", reason(&error)))?;
-        let bus = Self { conn };
+        let bus = Self { conn: conn.map_err(|error| reason(&error))? };
         match bus.call::<_, ()>(ROOT, "org.freedesktop.DBus.Peer", "Ping", &()) {
             Ok(()) | Err(BusError::Missing(_)) => Ok(bus),
-            Err(_) => Err(format!("nobody serves {SERVICE} on {target}; {advice}")),
+            Err(_) => Err(format!("nobody serves {SERVICE} there")),
         }
     }
 
@@ -192,9 +211,7 @@ impl Bus {
     where
         B: Serialize + DynamicType,
     {
-        self.conn
-            .call_method(Some(SERVICE), path, Some(interface), method, body)
-            .await
+        self.conn.call_method(Some(SERVICE), path, Some(interface), method, body).await
     }
 
     /// Runs `work` for each of `items`, overlapping, and keeps their order.
@@ -229,9 +246,7 @@ impl Bus {
     where
         T: FromProperty,
     {
-        let reply = self
-            .raw(path, PROPERTIES, "Get", &(interface, name))
-            .await?;
+        let reply = self.raw(path, PROPERTIES, "Get", &(interface, name)).await?;
         let body = reply.body();
         let value: Variant<'_> = body.deserialize()?;
         T::from_property(&value)
@@ -246,12 +261,7 @@ impl Bus {
         name: &str,
         value: bool,
     ) -> Result<(), BusError> {
-        self.call(
-            path,
-            PROPERTIES,
-            "Set",
-            &(interface, name, Variant::Bool(value)),
-        )
+        self.call(path, PROPERTIES, "Set", &(interface, name, Variant::Bool(value)))
     }
 
     /// Subscribes to the signals of an interface of the service.
@@ -261,18 +271,19 @@ impl Bus {
             .sender(SERVICE)
             .interface(interface)
             .build()?;
-        Ok(zbus::block_on(MessageStream::for_match_rule(
-            rule, &self.conn, None,
-        ))?)
+        Ok(zbus::block_on(MessageStream::for_match_rule(rule, &self.conn, None))?)
     }
 }
 
 /// The part of zbus's error a reader can use: the system's own words if there are any.
 fn reason(error: &zbus::Error) -> String {
-    match error {
-        zbus::Error::InputOutput(error) => error.to_string(),
-        other => other.to_string(),
+    if let zbus::Error::Address(_) = error {
+        return "this is no D-Bus address".to_owned();
     }
+    let text = error.to_string();
+    let text = text.split_once(" (os error").map_or(text.as_str(), |(head, _)| head);
+    // The address stands in the sentence already.
+    text.rsplit_once("`: ").map_or(text, |(_, reason)| reason).to_owned()
 }
 
 /// Types a property is read as.
@@ -328,10 +339,7 @@ mod tests {
         assert_eq!(Target::parse("lxc:///"), Target::Default);
         assert_eq!(Target::parse("lxc:///system"), Target::Default);
         assert_eq!(Target::parse("session"), Target::Session);
-        assert_eq!(
-            Target::parse("unix:path=/x"),
-            Target::Address("unix:path=/x".to_owned())
-        );
+        assert_eq!(Target::parse("unix:path=/x"), Target::Address("unix:path=/x".to_owned()));
     }
 
     #[test]

@@ -77,11 +77,7 @@ fn wanted(before: &str, word: &str) -> Wanted {
         return Wanted::Words(options.map(|opt| format!("--{}", opt.name)).collect());
     }
     let positional = given.iter().filter(|word| !word.starts_with("--")).count();
-    let opt = command
-        .opts
-        .iter()
-        .filter(|opt| opt.kind != Kind::Flag)
-        .nth(positional);
+    let opt = command.opts.iter().filter(|opt| opt.kind != Kind::Flag).nth(positional);
     Wanted::Value(opt.map_or(Hint::None, |opt| opt.hint))
 }
 
@@ -93,21 +89,12 @@ fn valued(command: &Command, last: Option<&&str>) -> Option<Hint> {
 }
 
 fn command_names() -> Vec<String> {
-    GROUPS
-        .iter()
-        .flat_map(|group| group.commands)
-        .map(|command| command.name.to_owned())
-        .collect()
+    GROUPS.iter().flat_map(|group| group.commands).map(|command| command.name.to_owned()).collect()
 }
 
 fn pairs(words: impl IntoIterator<Item = String>, begin: &str) -> Vec<Pair> {
     let fitting = words.into_iter().filter(|word| word.starts_with(begin));
-    fitting
-        .map(|word| Pair {
-            display: word.clone(),
-            replacement: word,
-        })
-        .collect()
+    fitting.map(|word| Pair { display: word.clone(), replacement: word }).collect()
 }
 
 impl TableCompleter {
@@ -118,9 +105,8 @@ impl TableCompleter {
         };
         let paths = bus.call::<_, Vec<OwnedObjectPath>>(ROOT, CONNECT, "ListDomains", &(0u32,));
         let paths = paths.unwrap_or_default();
-        let names = bus.each(&paths, |path| {
-            bus.property_async::<String>(path.as_str(), DOMAIN, "Name")
-        });
+        let names =
+            bus.each(&paths, |path| bus.property_async::<String>(path.as_str(), DOMAIN, "Name"));
         names.into_iter().flatten().collect()
     }
 }
@@ -137,10 +123,7 @@ mod tests {
         assert_eq!(wanted("start ", ""), Wanted::Value(Hint::Domain));
         assert_eq!(wanted("start c1 ", ""), Wanted::Value(Hint::None));
         assert_eq!(wanted("define ", "/t"), Wanted::Value(Hint::File));
-        assert_eq!(
-            wanted("list; start --console --domain ", ""),
-            Wanted::Value(Hint::Domain)
-        );
+        assert_eq!(wanted("list; start --console --domain ", ""), Wanted::Value(Hint::Domain));
         assert_eq!(
             wanted("domstate ", "--"),
             Wanted::Words(vec!["--domain".to_owned(), "--reason".to_owned()])

@@ -25,29 +25,13 @@ pub(crate) struct By {
 
 impl By {
     /// What most commands take.
-    pub(crate) const ANY: Self = Self {
-        id: true,
-        uuid: true,
-        name: true,
-    };
+    pub(crate) const ANY: Self = Self { id: true, uuid: true, name: true };
     /// For what has no id yet, or whose id is asked for.
-    pub(crate) const UUID_NAME: Self = Self {
-        id: false,
-        uuid: true,
-        name: true,
-    };
+    pub(crate) const UUID_NAME: Self = Self { id: false, uuid: true, name: true };
     /// For what asks for the uuid.
-    pub(crate) const ID_NAME: Self = Self {
-        id: true,
-        uuid: false,
-        name: true,
-    };
+    pub(crate) const ID_NAME: Self = Self { id: true, uuid: false, name: true };
     /// For what asks for the name.
-    pub(crate) const ID_UUID: Self = Self {
-        id: true,
-        uuid: true,
-        name: false,
-    };
+    pub(crate) const ID_UUID: Self = Self { id: true, uuid: true, name: false };
 }
 
 /// libvirt's number for a running domain.
@@ -114,16 +98,12 @@ fn not_found(text: &str, reason: Option<BusError>) -> Failure {
 impl Domain {
     /// State and reason, as libvirt's numbers.
     pub(crate) fn state(&self, shell: &Shell) -> Outcome<(i32, i32)> {
-        Ok(shell
-            .bus()?
-            .call(&self.path, DOMAIN, "GetState", &(0u32,))?)
+        Ok(shell.bus()?.call(&self.path, DOMAIN, "GetState", &(0u32,))?)
     }
 
     /// The domain's XML.
     pub(crate) fn xml(&self, shell: &Shell, flags: u32) -> Outcome<String> {
-        Ok(shell
-            .bus()?
-            .call(&self.path, DOMAIN, "GetXMLDesc", &(flags,))?)
+        Ok(shell.bus()?.call(&self.path, DOMAIN, "GetXMLDesc", &(flags,))?)
     }
 
     /// The UUID, which the path holds.
@@ -163,11 +143,7 @@ pub(crate) fn reason_name(state: i32, reason: i32) -> &'static str {
 
 /// The entry of a table numbered from 0.
 pub(crate) fn pick<T: Copy>(table: &[T], index: i32, otherwise: T) -> T {
-    usize::try_from(index)
-        .ok()
-        .and_then(|i| table.get(i))
-        .copied()
-        .unwrap_or(otherwise)
+    usize::try_from(index).ok().and_then(|i| table.get(i)).copied().unwrap_or(otherwise)
 }
 
 const REASONS: &[&[&str]] = &[

@@ -11,10 +11,7 @@ pub(crate) struct Escape {
 
 impl Default for Escape {
     fn default() -> Self {
-        Self {
-            text: "^]".to_owned(),
-            byte: 0x1d,
-        }
+        Self { text: "^]".to_owned(), byte: 0x1d }
     }
 }
 
@@ -31,10 +28,7 @@ impl Escape {
             _ => None,
         };
         match byte {
-            Some(byte) => Ok(Self {
-                text: text.to_owned(),
-                byte,
-            }),
+            Some(byte) => Ok(Self { text: text.to_owned(), byte }),
             None => Err(format!("Invalid string '{text}' for escape sequence")),
         }
     }
@@ -64,11 +58,7 @@ mod tests {
         assert_eq!(Escape::default(), Escape::parse("^]").unwrap());
         assert_eq!(Escape::parse("^a").unwrap().byte(), 1);
         assert_eq!(Escape::parse("q").unwrap().byte(), b'q');
-        assert!(
-            ["", "^", "ab", "^1", "^]]"]
-                .iter()
-                .all(|text| Escape::parse(text).is_err())
-        );
+        assert!(["", "^", "ab", "^1", "^]]"].iter().all(|text| Escape::parse(text).is_err()));
         assert_eq!(Escape::default().to_string(), "^] (Ctrl + ])");
         assert_eq!(Escape::parse("q").unwrap().to_string(), "q");
     }

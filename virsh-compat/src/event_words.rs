@@ -60,34 +60,18 @@ impl Event {
             "DomainEvent" => {
                 let (path, event, detail): (OwnedObjectPath, i32, i32) = body.deserialize().ok()?;
                 let path = path.as_str().to_owned();
-                Some(Self {
-                    path,
-                    name: "lifecycle",
-                    text: lifecycle(event, detail),
-                })
+                Some(Self { path, name: "lifecycle", text: lifecycle(event, detail) })
             }
-            "Reboot" => Some(Self {
-                path: own_path()?,
-                name: "reboot",
-                text: String::new(),
-            }),
+            "Reboot" => Some(Self { path: own_path()?, name: "reboot", text: String::new() }),
             "DeviceAdded" => Self::device(own_path()?, "device-added", message),
             "DeviceRemoved" => Self::device(own_path()?, "device-removed", message),
             "MetadataChange" => {
                 let (kind, uri): (i32, String) = body.deserialize().ok()?;
                 // Only elements have a URI; libvirt-dbus sends rubbish for the others.
-                let uri = if kind == ELEMENT {
-                    uri.as_str()
-                } else {
-                    "<null>"
-                };
+                let uri = if kind == ELEMENT { uri.as_str() } else { "<null>" };
                 let kind = pick(&["description", "title", "element"], kind, "unknown");
                 let text = format!(": type {kind}, uri {uri}");
-                Some(Self {
-                    path: own_path()?,
-                    name: "metadata-change",
-                    text,
-                })
+                Some(Self { path: own_path()?, name: "metadata-change", text })
             }
             _ => None,
         }
@@ -95,11 +79,7 @@ impl Event {
 
     fn device(path: String, name: &'static str, message: &Message) -> Option<Self> {
         let alias: String = message.body().deserialize().ok()?;
-        Some(Self {
-            path,
-            name,
-            text: format!(": {alias}"),
-        })
+        Some(Self { path, name, text: format!(": {alias}") })
     }
 }
 
@@ -113,10 +93,7 @@ type Details = &'static [&'static str];
 const LIFECYCLE: &[(&str, Details)] = &[
     ("Defined", &["Added", "Updated", "Renamed", "Snapshot"]),
     ("Undefined", &["Removed", "Renamed"]),
-    (
-        "Started",
-        &["Booted", "Migrated", "Restored", "Snapshot", "Event wakeup"],
-    ),
+    ("Started", &["Booted", "Migrated", "Restored", "Snapshot", "Event wakeup"]),
     (
         "Suspended",
         &[
@@ -131,30 +108,9 @@ const LIFECYCLE: &[(&str, Details)] = &[
             "Post-copy Error",
         ],
     ),
-    (
-        "Resumed",
-        &["Unpaused", "Migrated", "Snapshot", "Post-copy"],
-    ),
-    (
-        "Stopped",
-        &[
-            "Shutdown",
-            "Destroyed",
-            "Crashed",
-            "Migrated",
-            "Saved",
-            "Failed",
-            "Snapshot",
-        ],
-    ),
-    (
-        "Shutdown",
-        &[
-            "Finished",
-            "Finished after guest request",
-            "Finished after host request",
-        ],
-    ),
+    ("Resumed", &["Unpaused", "Migrated", "Snapshot", "Post-copy"]),
+    ("Stopped", &["Shutdown", "Destroyed", "Crashed", "Migrated", "Saved", "Failed", "Snapshot"]),
+    ("Shutdown", &["Finished", "Finished after guest request", "Finished after host request"]),
     ("PMSuspended", &["Memory", "Disk"]),
     ("Crashed", &["Panicked", "Crashloaded"]),
 ];

@@ -62,11 +62,7 @@ pub(crate) fn parse<'a>(words: &'a [String], shell: &mut Shell) -> Result<Start<
             return Ok(Start::Print(text));
         }
     }
-    Ok(if rest.is_empty() {
-        Start::Interactive
-    } else {
-        Start::Words(rest)
-    })
+    Ok(if rest.is_empty() { Start::Interactive } else { Start::Words(rest) })
 }
 
 /// `--name`, `--name=argument` or `--name argument`; an unambiguous beginning is enough.
@@ -117,10 +113,7 @@ fn letters(body: &str, rest: &mut &[String], shell: &mut Shell) -> Result<Option
 }
 
 fn next(letter: char, rest: &mut &[String]) -> Result<String, String> {
-    let long = OPTIONS
-        .iter()
-        .find(|(_, known, _)| *known == letter)
-        .map_or("", |(long, ..)| *long);
+    let long = OPTIONS.iter().find(|(_, known, _)| *known == letter).map_or("", |(long, ..)| *long);
     let (value, after) = rest
         .split_first()
         .ok_or_else(|| format!("option '-{letter}'/'--{long}' requires an argument"))?;
@@ -151,13 +144,9 @@ fn apply(letter: char, value: Option<&str>, shell: &mut Shell) -> Result<Option<
 }
 
 fn check_debug(text: &str, shell: &mut Shell) -> Result<(), String> {
-    let level: i64 = text
-        .parse()
-        .map_err(|_| "option -d takes a numeric argument".to_owned())?;
+    let level: i64 = text.parse().map_err(|_| "option -d takes a numeric argument".to_owned())?;
     if !(0..=4).contains(&level) {
-        shell.report(&fail(format!(
-            "ignoring debug level {level} out of range [0-4]"
-        )));
+        shell.report(&fail(format!("ignoring debug level {level} out of range [0-4]")));
     }
     Ok(())
 }
@@ -185,10 +174,7 @@ mod tests {
     fn options_end_at_the_command() {
         let mut shell = Shell::new();
         let line = words("-qtc system --escape ^a list -q");
-        assert_eq!(
-            parse(&line, &mut shell),
-            Ok(Start::Words(&words("list -q")))
-        );
+        assert_eq!(parse(&line, &mut shell), Ok(Start::Words(&words("list -q"))));
         assert!(shell.quiet && shell.timing && !shell.readonly);
         assert_eq!(shell.target, Target::System);
         assert_eq!(shell.escape.byte(), 1);
@@ -197,25 +183,16 @@ mod tests {
     #[test]
     fn abbreviations_and_attached_arguments() {
         let mut shell = Shell::new();
-        assert_eq!(
-            parse(&words("--conn=session -rcsystem"), &mut shell),
-            Ok(Start::Interactive)
-        );
+        assert_eq!(parse(&words("--conn=session -rcsystem"), &mut shell), Ok(Start::Interactive));
         assert!(shell.readonly);
         assert_eq!(shell.target, Target::System);
-        assert_eq!(
-            error("--keepalive=3"),
-            "unsupported option '--keepalive'. See --help."
-        );
+        assert_eq!(error("--keepalive=3"), "unsupported option '--keepalive'. See --help.");
     }
 
     #[test]
     fn mistakes() {
         assert_eq!(error("-Z"), "unsupported option '-Z'. See --help.");
-        assert_eq!(
-            error("--bogus"),
-            "unsupported option '--bogus'. See --help."
-        );
+        assert_eq!(error("--bogus"), "unsupported option '--bogus'. See --help.");
         assert_eq!(error("--quiet=x"), "unsupported option '-q'. See --help.");
         assert_eq!(error("-c"), "option '-c'/'--connect' requires an argument");
         assert_eq!(error("-d x pwd"), "option -d takes a numeric argument");

@@ -35,11 +35,8 @@ pub(crate) fn command(command: &Command) -> String {
     let mut text = format!("  NAME\n    {} - {}\n", command.name, command.summary);
     let _ = writeln!(text, "\n  SYNOPSIS\n    {}", synopsis(command));
     if !command.description.is_empty() {
-        let _ = writeln!(
-            text,
-            "\n  DESCRIPTION\n    {}",
-            command.description.replace('\n', "\n    ")
-        );
+        let _ =
+            writeln!(text, "\n  DESCRIPTION\n    {}", command.description.replace('\n', "\n    "));
     }
     if !command.opts.is_empty() {
         text.push_str("\n  OPTIONS\n");
@@ -78,10 +75,7 @@ fn push_commands(text: &mut String, group: &Group) {
 pub(crate) const GLOBAL_OPTIONS: &[(&str, &str)] = &[
     ("-c | --connect=BUS", "D-Bus address, system or session"),
     ("-d | --debug=NUM", "accepted, without effect"),
-    (
-        "-e | --escape <char>",
-        "character that leaves a console, such as ^]",
-    ),
+    ("-e | --escape <char>", "character that leaves a console, such as ^]"),
     ("-h | --help", "this help"),
     ("-k | --keepalive-interval=NUM", "accepted, without effect"),
     ("-K | --keepalive-count=NUM", "accepted, without effect"),
@@ -139,11 +133,7 @@ mod tests {
     #[test]
     fn names_are_unique_and_sorted() {
         for group in GROUPS {
-            assert!(
-                group.commands.is_sorted_by_key(|c| c.name),
-                "{}",
-                group.title
-            );
+            assert!(group.commands.is_sorted_by_key(|c| c.name), "{}", group.title);
         }
         let mut names: Vec<_> = commands().map(|c| c.name).collect();
         names.sort_unstable();

@@ -91,10 +91,7 @@ mod tests {
             words(r#"echo "a  b" 'c;d' e\ f 'x'"y" '' a#b"#),
             [vec!["echo", "a  b", "c;d", "e f", "xy", "", "a#b"]]
         );
-        assert_eq!(
-            words(r#"echo 'a\b' "a\"b" "it's""#),
-            [vec!["echo", "a\\b", "a\"b", "it's"]]
-        );
+        assert_eq!(words(r#"echo 'a\b' "a\"b" "it's""#), [vec!["echo", "a\\b", "a\"b", "it's"]]);
         assert_eq!(words("list \\\n --all"), [vec!["list", "--all"]]);
     }
 

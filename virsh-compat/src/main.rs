@@ -29,10 +29,8 @@ use shell::Shell;
 
 fn main() -> ExitCode {
     let mut shell = Shell::new();
-    let words: Vec<String> = std::env::args_os()
-        .skip(1)
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
+    let words: Vec<String> =
+        std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let good = match global::parse(&words, &mut shell) {
         Err(line) => {
             shell.report(&outcome::fail(line));
@@ -45,11 +43,7 @@ fn main() -> ExitCode {
         Ok(start) => run(&mut shell, &start),
     };
     shell.flush();
-    if good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn run(shell: &mut Shell, start: &Start<'_>) -> bool {

@@ -17,9 +17,7 @@ pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 
 /// A failure of one line.
 pub(crate) fn fail(line: impl Into<String>) -> Failure {
-    Failure {
-        lines: vec![line.into()],
-    }
+    Failure { lines: vec![line.into()] }
 }
 
 impl From<String> for Failure {

@@ -18,26 +18,18 @@ impl Args {
 
     /// The option's text, if it was given.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.values
-            .iter()
-            .find(|(seen, _)| *seen == name)
-            .map(|(_, text)| text.as_str())
+        self.values.iter().find(|(seen, _)| *seen == name).map(|(_, text)| text.as_str())
     }
 
     /// All texts of an option that may be repeated.
     pub(crate) fn texts(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.values
-            .iter()
-            .filter(move |(seen, _)| *seen == name)
-            .map(|(_, text)| text.as_str())
+        self.values.iter().filter(move |(seen, _)| *seen == name).map(|(_, text)| text.as_str())
     }
 
     /// The option's text; an empty one is refused, as it can only be a slip of a script.
     pub(crate) fn nonempty(&self, name: &str) -> Result<Option<&str>, String> {
         match self.text(name) {
-            Some("") => Err(format!(
-                "Failed to get option '{name}': Option argument is empty"
-            )),
+            Some("") => Err(format!("Failed to get option '{name}': Option argument is empty")),
             other => Ok(other),
         }
     }
@@ -51,10 +43,7 @@ impl Args {
 pub(crate) fn parse(words: &[String]) -> Result<Args, String> {
     let (name, rest) = words.split_first().ok_or("no command given")?;
     let command = table::find(name).ok_or_else(|| format!("unknown command: '{name}'"))?;
-    let mut args = Args {
-        command,
-        values: Vec::new(),
-    };
+    let mut args = Args { command, values: Vec::new() };
     let mut rest = rest.iter();
     let (mut only_data, mut help) = (false, false);
     while let Some(word) = rest.next() {
@@ -73,10 +62,7 @@ pub(crate) fn parse(words: &[String]) -> Result<Args, String> {
     if help && command.name != "help" {
         return help_of(name);
     }
-    let missing = command
-        .opts
-        .iter()
-        .find(|o| o.kind == Kind::Data && !args.has(o.name));
+    let missing = command.opts.iter().find(|o| o.kind == Kind::Data && !args.has(o.name));
     match missing {
         Some(opt) => Err(format!("command '{name}' requires <{}> option", opt.name)),
         None => Ok(args),
@@ -86,10 +72,7 @@ pub(crate) fn parse(words: &[String]) -> Result<Args, String> {
 /// `COMMAND --help` is `help COMMAND`.
 fn help_of(name: &str) -> Result<Args, String> {
     let command = table::find("help").ok_or("no help in this build")?;
-    Ok(Args {
-        command,
-        values: vec![("command", name.to_owned())],
-    })
+    Ok(Args { command, values: vec![("command", name.to_owned())] })
 }
 
 /// What follows the dashes: empty for `--` itself, none if the word is plain data.
@@ -109,19 +92,12 @@ fn named(
         None => (body, None),
     };
     let command = args.command;
-    let Some(opt) = command
-        .opts
-        .iter()
-        .find(|o| o.name == name && o.kind != Kind::Rest)
-    else {
+    let Some(opt) = command.opts.iter().find(|o| o.name == name && o.kind != Kind::Rest) else {
         // Help is what one asks for when unsure: it forgives words it does not know.
         if command.name == "help" {
             return Ok(());
         }
-        return Err(format!(
-            "command '{}' doesn't support option --{name}",
-            command.name
-        ));
+        return Err(format!("command '{}' doesn't support option --{name}", command.name));
     };
     if args.has(opt.name) {
         return Err(format!("option --{name} already seen"));
@@ -167,11 +143,9 @@ mod tests {
 
     #[test]
     fn three_spellings_of_one_command() {
-        for line in [
-            "start c1 --console",
-            "start --console --domain c1",
-            "start --domain=c1 --console",
-        ] {
+        for line in
+            ["start c1 --console", "start --console --domain c1", "start --domain=c1 --console"]
+        {
             let args = try_parse(line).unwrap();
             assert_eq!(args.text("domain"), Some("c1"));
             assert!(args.has("console") && !args.has("paused"));
@@ -188,35 +162,20 @@ mod tests {
         let args = try_parse("echo a --xml b").unwrap();
         assert_eq!(args.texts("string").collect::<Vec<_>>(), ["a", "b"]);
         // Whatever follows a name is its value, even if it looks like an option.
-        assert_eq!(
-            try_parse("event --event --all").unwrap().text("event"),
-            Some("--all")
-        );
+        assert_eq!(try_parse("event --event --all").unwrap().text("event"), Some("--all"));
     }
 
     #[test]
     fn mistakes() {
         assert_eq!(error("lst"), "unknown command: 'lst'");
-        assert_eq!(
-            error("list --bogus"),
-            "command 'list' doesn't support option --bogus"
-        );
+        assert_eq!(error("list --bogus"), "command 'list' doesn't support option --bogus");
         assert_eq!(error("list x"), "unexpected data 'x'");
         assert_eq!(error("list -a"), "unexpected data '-a'");
         assert_eq!(error("list --all=1"), "invalid '=' after option --all");
         assert_eq!(error("list --all --all"), "option --all already seen");
-        assert_eq!(
-            error("domid c1 --domain c2"),
-            "option --domain already seen"
-        );
-        assert_eq!(
-            error("domid --domain"),
-            "expected syntax: --domain <string>"
-        );
-        assert_eq!(
-            error("event --timeout"),
-            "expected syntax: --timeout <number>"
-        );
+        assert_eq!(error("domid c1 --domain c2"), "option --domain already seen");
+        assert_eq!(error("domid --domain"), "expected syntax: --domain <string>");
+        assert_eq!(error("event --timeout"), "expected syntax: --timeout <number>");
         assert_eq!(error("domid"), "command 'domid' requires <domain> option");
         let empty = try_parse("domid --domain=").unwrap();
         assert_eq!(
@@ -229,18 +188,9 @@ mod tests {
     fn help_is_an_option_of_every_command() {
         for line in ["start --help", "start c1 --help", "start --help --console"] {
             let args = try_parse(line).unwrap();
-            assert_eq!(
-                (args.command.name, args.text("command")),
-                ("help", Some("start"))
-            );
+            assert_eq!((args.command.name, args.text("command")), ("help", Some("start")));
         }
-        assert_eq!(
-            error("list --bogus --help"),
-            "command 'list' doesn't support option --bogus"
-        );
-        assert_eq!(
-            try_parse("help --bogus list x").unwrap().text("command"),
-            Some("list")
-        );
+        assert_eq!(error("list --bogus --help"), "command 'list' doesn't support option --bogus");
+        assert_eq!(try_parse("help --bogus list x").unwrap().text("command"), Some("list"));
     }
 }

@@ -30,11 +30,7 @@ pub(crate) fn run(shell: &mut Shell) -> bool {
 }
 
 fn prompt(shell: &Shell) -> &'static str {
-    if shell.readonly {
-        PROMPT_READONLY
-    } else {
-        PROMPT
-    }
+    if shell.readonly { PROMPT_READONLY } else { PROMPT }
 }
 
 /// Without a terminal there is nothing to edit; the transcript shows what was read all the same.
@@ -54,9 +50,7 @@ fn piped(shell: &mut Shell) {
 }
 
 fn edited(shell: &mut Shell) {
-    let config = Config::builder()
-        .completion_type(CompletionType::List)
-        .build();
+    let config = Config::builder().completion_type(CompletionType::List).build();
     let Ok(mut editor) = Editor::<TableCompleter, DefaultHistory>::with_config(config) else {
         return piped(shell);
     };
@@ -94,11 +88,7 @@ fn edited(shell: &mut Shell) {
 
 /// Where other programs keep what is neither configuration nor data.
 fn history_file() -> Option<PathBuf> {
-    let set = |name| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")))?;
     Some(cache.join("nsvirsh").join("history"))
 }

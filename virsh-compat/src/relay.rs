@@ -41,11 +41,7 @@ pub(crate) fn run(
             .map_err(|errno| format!("unable to make terminal raw: {}", text(errno)))?;
         let _nonblocking = NonBlocking::enter(console);
         tell_size();
-        let ends = Ends {
-            input: stdin.as_fd(),
-            output: stdout.as_fd(),
-            console,
-        };
+        let ends = Ends { input: stdin.as_fd(), output: stdout.as_fd(), console };
         copy(&ends, escape, signals.wake.as_fd(), || {
             if signals.resized() {
                 tell_size();
@@ -200,9 +196,7 @@ struct NonBlocking<'a> {
 
 impl<'a> NonBlocking<'a> {
     fn enter(fd: BorrowedFd<'a>) -> Self {
-        let before = fcntl_getfl(fd)
-            .ok()
-            .filter(|flags| !flags.contains(OFlags::NONBLOCK));
+        let before = fcntl_getfl(fd).ok().filter(|flags| !flags.contains(OFlags::NONBLOCK));
         if let Some(flags) = before {
             let _ = fcntl_setfl(fd, flags | OFlags::NONBLOCK);
         }
@@ -231,30 +225,18 @@ impl Signals {
     fn watch() -> io::Result<Self> {
         let (wake, writer) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
-        let (winch, deadly) = (
-            Arc::new(AtomicBool::new(false)),
-            Arc::new(AtomicUsize::new(0)),
-        );
-        let mut signals = Self {
-            wake,
-            winch,
-            deadly,
-            ids: Vec::new(),
-        };
+        let (winch, deadly) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let mut signals = Self { wake, winch, deadly, ids: Vec::new() };
         // Flags before the pipe: who is woken finds them set.
         let winch = signal_hook::flag::register(SIGWINCH, Arc::clone(&signals.winch))?;
         signals.ids.push(winch);
         for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
             let number = usize::try_from(signal).unwrap_or_default();
             let flag = Arc::clone(&signals.deadly);
-            signals
-                .ids
-                .push(signal_hook::flag::register_usize(signal, flag, number)?);
+            signals.ids.push(signal_hook::flag::register_usize(signal, flag, number)?);
         }
         for signal in [SIGWINCH, SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
-            signals
-                .ids
-                .push(pipe::register(signal, writer.try_clone()?)?);
+            signals.ids.push(pipe::register(signal, writer.try_clone()?)?);
         }
         Ok(signals)
     }
@@ -299,20 +281,12 @@ mod tests {
         let (screen, output) = UnixStream::pair().unwrap();
         let (wake, waker) = UnixStream::pair().unwrap();
         let relay = std::thread::spawn(move || {
-            let ends = Ends {
-                input: input.as_fd(),
-                output: output.as_fd(),
-                console: console.as_fd(),
-            };
+            let ends =
+                Ends { input: input.as_fd(), output: output.as_fd(), console: console.as_fd() };
             let _nonblocking = NonBlocking::enter(ends.console);
             copy(&ends, 0x1d, waker.as_fd(), || false)
         });
-        Rig {
-            keys,
-            screen,
-            wake,
-            relay,
-        }
+        Rig { keys, screen, wake, relay }
     }
 
     fn expect(from: &mut UnixStream, text: &str) {
@@ -384,10 +358,7 @@ mod tests {
 
     #[test]
     fn escape_is_found_anywhere() {
-        assert_eq!(
-            split_at_escape(b"ab\x1dc", 0x1d),
-            Some((&b"ab"[..], &b"\x1dc"[..]))
-        );
+        assert_eq!(split_at_escape(b"ab\x1dc", 0x1d), Some((&b"ab"[..], &b"\x1dc"[..])));
         assert_eq!(split_at_escape(b"ab", 0x1d), None);
     }
 }

@@ -81,9 +81,7 @@ impl Shell {
     /// Refuses what the user promised not to do with `--readonly`, in libvirt's words.
     pub(crate) fn may(&self, api: &str) -> Outcome {
         if self.readonly {
-            return Err(fail(format!(
-                "operation forbidden: read only access prevents {api}"
-            )));
+            return Err(fail(format!("operation forbidden: read only access prevents {api}")));
         }
         Ok(())
     }
@@ -145,11 +143,7 @@ impl Shell {
 
     fn run(&mut self, args: &Args) -> bool {
         let started = Instant::now();
-        let mut outcome = if args.command.connects {
-            self.connect()
-        } else {
-            Ok(())
-        };
+        let mut outcome = if args.command.connects { self.connect() } else { Ok(()) };
         if outcome.is_ok() {
             outcome = (args.command.run)(self, args);
         }

@@ -28,11 +28,7 @@ pub(crate) enum Kind {
 impl Kind {
     /// The word that stands for the argument in help and errors.
     pub(crate) fn placeholder(self) -> &'static str {
-        if self == Self::Number {
-            "number"
-        } else {
-            "string"
-        }
+        if self == Self::Number { "number" } else { "string" }
     }
 }
 

@@ -57,12 +57,7 @@ fn name(tag: &BytesStart<'_>) -> String {
 
 fn attribute(tag: &BytesStart<'_>, wanted: &str) -> Option<String> {
     let attribute = tag.try_get_attribute(wanted).ok()??;
-    Some(
-        attribute
-            .normalized_value(XmlVersion::Implicit1_0)
-            .ok()?
-            .into_owned(),
-    )
+    Some(attribute.normalized_value(XmlVersion::Implicit1_0).ok()?.into_owned())
 }
 
 /// The text of the element at `path`, the root element included.
@@ -89,17 +84,9 @@ pub(crate) fn consoles(xml: &str) -> Vec<Console> {
     let mut found: Vec<Console> = Vec::new();
     walk(xml, |open, node| {
         let Node::Tag(tag) = node else { return };
-        match open
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .as_slice()
-        {
+        match open.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             ["domain", "devices", "console"] => {
-                found.push(Console {
-                    alias: None,
-                    tty: attribute(tag, "tty"),
-                });
+                found.push(Console { alias: None, tty: attribute(tag, "tty") });
             }
             ["domain", "devices", "console", "alias"] => {
                 if let Some(console) = found.last_mut() {
@@ -128,10 +115,7 @@ mod tests {
 
     #[test]
     fn texts_and_numbers() {
-        assert_eq!(
-            text(XML, &["domain", "title"]).as_deref(),
-            Some("x & y <z>")
-        );
+        assert_eq!(text(XML, &["domain", "title"]).as_deref(), Some("x & y <z>"));
         assert_eq!(number(XML, &["domain", "memory"]), Some(65536));
         assert_eq!(text(XML, &["domain", "vcpu"]), None);
         assert_eq!(number("<domain><memory>", &["domain", "memory"]), None);

@@ -31,12 +31,7 @@ fn what_only_a_running_container_has_is_not_read() {
     let mut domain = Domain::parse(LIVE).unwrap();
     assert_eq!(domain.format(View::Live), FULL);
     domain.id = Some(4711);
-    for (console, tty) in domain
-        .devices
-        .consoles
-        .iter_mut()
-        .zip(["/dev/pts/3", "/dev/pts/4"])
-    {
+    for (console, tty) in domain.devices.consoles.iter_mut().zip(["/dev/pts/3", "/dev/pts/4"]) {
         console.tty = Some(tty.to_owned());
         console.alias = Some(format!("console{}", console.target_port));
     }
@@ -47,14 +42,8 @@ fn what_only_a_running_container_has_is_not_read() {
 #[test]
 fn the_root_must_be_a_domain_of_type_lxc() {
     let cases = [
-        (
-            "\n<network/>",
-            "XML error: line 2: expecting root element of 'domain', not 'network'",
-        ),
-        (
-            "<domain/>",
-            "XML error: line 1: missing domain type attribute, expected type='lxc'",
-        ),
+        ("\n<network/>", "XML error: line 2: expecting root element of 'domain', not 'network'"),
+        ("<domain/>", "XML error: line 1: missing domain type attribute, expected type='lxc'"),
         (
             "<domain type='qemu'/>",
             "unsupported configuration: line 1: invalid domain type qemu: \
@@ -71,11 +60,8 @@ fn the_root_must_be_a_domain_of_type_lxc() {
 }
 
 fn character() -> impl Strategy<Value = char> {
-    let special = proptest::sample::select(
-        "<>&'\" \t\r\n/.=:é\u{85}\u{10FFFF}"
-            .chars()
-            .collect::<Vec<_>>(),
-    );
+    let special =
+        proptest::sample::select("<>&'\" \t\r\n/.=:é\u{85}\u{10FFFF}".chars().collect::<Vec<_>>());
     prop_oneof![special, proptest::char::range('a', 'z'), any::<char>()]
         .prop_filter("XML's characters", |&c| xml::is_allowed(c))
 }
@@ -91,31 +77,15 @@ fn path() -> impl Strategy<Value = String> {
 }
 
 fn name() -> impl Strategy<Value = String> {
-    text().prop_map(|text| {
-        format!(
-            "n{}",
-            text.replace(|c: char| c == '/' || c.is_control(), "")
-        )
-    })
+    text().prop_map(|text| format!("n{}", text.replace(|c: char| c == '/' || c.is_control(), "")))
 }
 
 fn os() -> impl Strategy<Value = Os> {
     let key = text().prop_map(|key| format!("K{}", key.replace('=', "")));
     let initenv = vec((key, text()), 0..3);
-    (
-        option::of(text()),
-        text(),
-        vec(text(), 0..3),
-        initenv,
-        option::of(text()),
+    (option::of(text()), text(), vec(text(), 0..3), initenv, option::of(text())).prop_map(
+        |(arch, init, initarg, initenv, initdir)| Os { arch, init, initarg, initenv, initdir },
     )
-        .prop_map(|(arch, init, initarg, initenv, initdir)| Os {
-            arch,
-            init,
-            initarg,
-            initenv,
-            initdir,
-        })
 }
 
 fn filesystem() -> impl Strategy<Value = Filesystem> {
@@ -129,12 +99,7 @@ fn filesystem() -> impl Strategy<Value = Filesystem> {
         AccessMode::Squash,
     ]);
     (source, path(), any::<bool>(), mode).prop_map(|(source, target, readonly, access_mode)| {
-        Filesystem {
-            source,
-            target,
-            readonly,
-            access_mode,
-        }
+        Filesystem { source, target, readonly, access_mode }
     })
 }
 
@@ -163,12 +128,7 @@ fn kept(depth: u32) -> impl Strategy<Value = Node> {
                 let space = space.map(|space| ("xml:space".to_owned(), space.to_owned()));
                 let attributes = value.into_iter().chain(space).collect();
                 let name = format!("a:{name}");
-                Node::Element(Element {
-                    name,
-                    attributes,
-                    children,
-                    line: 0,
-                })
+                Node::Element(Element { name, attributes, children, line: 0 })
             },
         )
     })
@@ -176,18 +136,8 @@ fn kept(depth: u32) -> impl Strategy<Value = Node> {
 
 fn domain() -> impl Strategy<Value = Domain> {
     let title = text().prop_map(|title| format!("T{}", title.replace('\n', "")));
-    let texts = (
-        name(),
-        option::of(title),
-        option::of(text()),
-        option::of(path()),
-    );
-    let sizes = (
-        1..=super::super::MAX_KIB,
-        any::<u64>(),
-        1..=u32::MAX,
-        any::<u128>(),
-    );
+    let texts = (name(), option::of(title), option::of(text()), option::of(path()));
+    let sizes = (1..=super::super::MAX_KIB, any::<u64>(), 1..=u32::MAX, any::<u128>());
     let on = proptest::sample::select(vec![
         LifecycleAction::Destroy,
         LifecycleAction::Restart,
@@ -210,9 +160,7 @@ fn domain() -> impl Strategy<Value = Domain> {
                 partition,
                 os,
                 features: Features { privnet },
-                clock: Clock {
-                    offset: "localtime".to_owned(),
-                },
+                clock: Clock { offset: "localtime".to_owned() },
                 on_poweroff: on,
                 on_reboot: on,
                 on_crash: LifecycleAction::CoredumpDestroy,

@@ -5,10 +5,7 @@ use crate::xml::Writer;
 
 fn fault(text: &str) -> String {
     let message = parse(text).unwrap_err().message;
-    message
-        .strip_prefix("XML error: ")
-        .map(str::to_owned)
-        .unwrap_or(message)
+    message.strip_prefix("XML error: ").map(str::to_owned).unwrap_or(message)
 }
 
 #[test]
@@ -45,10 +42,7 @@ fn faults_are_named_with_line_and_element() {
         ("", "line 1: the document has no root element"),
         ("\n\nhello", "line 3: text before the root element"),
         ("&lt;<a/>", "line 1: text before the root element"),
-        (
-            "<![CDATA[]]><a/>",
-            "line 1: a CDATA section before the root element",
-        ),
+        ("<![CDATA[]]><a/>", "line 1: a CDATA section before the root element"),
         ("<a/>\nx", "line 2: text after the end of the root element"),
         (
             "<a/>\n<b/>",
@@ -58,54 +52,21 @@ fn faults_are_named_with_line_and_element() {
             "<a>\n<b>\n\n</c></a>",
             "line 4: expected </b> for the element opened in line 2, found </c>",
         ),
-        (
-            "<a/>\n</b>",
-            "line 2: </b> ends an element that was not opened",
-        ),
-        (
-            "<a>\n<b>\n",
-            "line 3: the document ends before </b> for the element opened in line 2",
-        ),
-        (
-            "<a>\n<b x='1' y='' x='2'/></a>",
-            "line 2: <b> has the attribute 'x' twice",
-        ),
-        (
-            "<a>\n<b x=1/></a>",
-            "line 2: <b> has an attribute that is not written as name='value'",
-        ),
-        (
-            "<a b='x<y'/>",
-            "line 1: attribute b of <a>: '<' must be written as &lt;",
-        ),
-        (
-            "<a 1b='x'/>",
-            "line 1: '1b' is not a name of an attribute of <a>",
-        ),
+        ("<a/>\n</b>", "line 2: </b> ends an element that was not opened"),
+        ("<a>\n<b>\n", "line 3: the document ends before </b> for the element opened in line 2"),
+        ("<a>\n<b x='1' y='' x='2'/></a>", "line 2: <b> has the attribute 'x' twice"),
+        ("<a>\n<b x=1/></a>", "line 2: <b> has an attribute that is not written as name='value'"),
+        ("<a b='x<y'/>", "line 1: attribute b of <a>: '<' must be written as &lt;"),
+        ("<a 1b='x'/>", "line 1: '1b' is not a name of an attribute of <a>"),
         ("<a>\n<1b/></a>", "line 2: '1b' is not a name of an element"),
         ("<a>b\n & c</a>", "line 2: '&' must be written as &amp;"),
-        (
-            "<a>\n\u{1}</a>",
-            "line 2: the character U+0001 is not allowed in XML",
-        ),
+        ("<a>\n\u{1}</a>", "line 2: the character U+0001 is not allowed in XML"),
         ("<a>&#0;</a>", &format!("line 1: <a>: {BAD_REFERENCE}")),
-        (
-            "<a>\n&#x1F;</a>",
-            "line 2: <a>: U+001F is not allowed in XML",
-        ),
-        (
-            "<a>\n<b c='&#xFFFF;'/></a>",
-            "line 2: attribute c of <b>: U+FFFF is not allowed in XML",
-        ),
+        ("<a>\n&#x1F;</a>", "line 2: <a>: U+001F is not allowed in XML"),
+        ("<a>\n<b c='&#xFFFF;'/></a>", "line 2: attribute c of <b>: U+FFFF is not allowed in XML"),
         ("<a>&copy;</a>", &format!("line 1: <a>: {BAD_REFERENCE}")),
-        (
-            "<a b='&copy;'/>",
-            &format!("line 1: attribute b of <a>: {BAD_REFERENCE}"),
-        ),
-        (
-            "<a b='x & y'/>",
-            &format!("line 1: attribute b of <a>: {BAD_REFERENCE}"),
-        ),
+        ("<a b='&copy;'/>", &format!("line 1: attribute b of <a>: {BAD_REFERENCE}")),
+        ("<a b='x & y'/>", &format!("line 1: attribute b of <a>: {BAD_REFERENCE}")),
         (
             "\n<?xml version='1.0'?><a/>",
             "line 2: <?xml ...?> is allowed only at the start of the document",
@@ -122,16 +83,9 @@ fn faults_are_named_with_line_and_element() {
 
 #[test]
 fn broken_markup_is_an_error_with_a_line() {
-    for text in [
-        "<",
-        "<a",
-        "<a>\n<!-- ",
-        "<a><![CDATA[",
-        "<a b='",
-        "<!",
-        "<?",
-        "<a><!-- -- --></a>",
-    ] {
+    for text in
+        ["<", "<a", "<a>\n<!-- ", "<a><![CDATA[", "<a b='", "<!", "<?", "<a><!-- -- --></a>"]
+    {
         assert!(fault(text).starts_with("line "), "{text:?}");
     }
 }
@@ -167,10 +121,7 @@ fn attributes_are_limited() {
         format!("<b>\n<a{attributes}/></b>")
     };
     assert!(parse(&with(MAX_ATTRIBUTES)).is_ok());
-    assert_eq!(
-        fault(&with(300)),
-        "line 2: <a> has more than the limit of 256 attributes"
-    );
+    assert_eq!(fault(&with(300)), "line 2: <a> has more than the limit of 256 attributes");
 }
 
 #[test]
@@ -186,10 +137,7 @@ fn elements_and_comments_are_limited() {
 fn entities_cannot_be_declared() {
     let bomb = "<!DOCTYPE a [<!ENTITY b 'xx'><!ENTITY c '&b;&b;'>]>\n<a>&c;</a>";
     assert_eq!(fault(bomb), "line 1: <!DOCTYPE> is not accepted");
-    assert_eq!(
-        fault("<a/>\n<!doctype a>"),
-        "line 2: <!DOCTYPE> is not accepted"
-    );
+    assert_eq!(fault("<a/>\n<!doctype a>"), "line 2: <!DOCTYPE> is not accepted");
 }
 
 /// Pieces that are markup in one place and garbage in the next.

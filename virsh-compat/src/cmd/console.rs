@@ -18,12 +18,7 @@ use crate::xml;
 pub(crate) fn console(shell: &mut Shell, args: &Args) -> Outcome {
     let domain = domain::find(shell, args, By::ANY)?;
     let device = args.nonempty("devname")?;
-    attach(
-        shell,
-        &domain,
-        device,
-        flags(args, &[("force", 1), ("safe", 2)]),
-    )
+    attach(shell, &domain, device, flags(args, &[("force", 1), ("safe", 2)]))
 }
 
 /// Attaches the terminal to a domain's console until the user leaves or the console ends.
@@ -35,9 +30,7 @@ pub(crate) fn attach(
 ) -> Outcome {
     info::must_run(shell, domain)?;
     if !std::io::stdin().is_terminal() {
-        return Err(fail(
-            "Cannot run interactive console without a controlling TTY",
-        ));
+        return Err(fail("Cannot run interactive console without a controlling TTY"));
     }
     shell.may("virDomainOpenConsole")?;
     let escape = shell.escape.clone();
@@ -60,9 +53,7 @@ pub(crate) fn attach(
 /// The console's descriptor, and whether its size can be set.
 fn open(shell: &Shell, domain: &Domain, device: &str, flags: u32) -> Outcome<(OwnedFd, bool)> {
     let opened: Result<zbus::OwnedFd, _> =
-        shell
-            .bus()?
-            .call(&domain.path, NSVIRT_DOMAIN, "OpenConsole", &(device, flags));
+        shell.bus()?.call(&domain.path, NSVIRT_DOMAIN, "OpenConsole", &(device, flags));
     match opened {
         Ok(fd) => Ok((fd.into(), true)),
         Err(BusError::Missing(_)) => Ok((open_tty(shell, domain, device, flags)?, false)),
@@ -73,22 +64,14 @@ fn open(shell: &Shell, domain: &Domain, device: &str, flags: u32) -> Outcome<(Ow
 /// libvirt-dbus hands out no consoles, but on the same host the device can be opened by its path.
 fn open_tty(shell: &Shell, domain: &Domain, device: &str, flags: u32) -> Outcome<OwnedFd> {
     if flags != 0 {
-        return Err(fail(
-            "this service opens no consoles, so --force and --safe have no meaning",
-        ));
+        return Err(fail("this service opens no consoles, so --force and --safe have no meaning"));
     }
     let consoles = xml::consoles(&domain.xml(shell, 0)?);
     let console = consoles
         .into_iter()
         .find(|console| device.is_empty() || console.alias.as_deref() == Some(device))
-        .ok_or_else(|| {
-            fail(format!(
-                "internal error: cannot find console device '{device}'"
-            ))
-        })?;
-    let tty = console
-        .tty
-        .ok_or_else(|| fail("the console has no terminal device"))?;
+        .ok_or_else(|| fail(format!("internal error: cannot find console device '{device}'")))?;
+    let tty = console.tty.ok_or_else(|| fail("the console has no terminal device"))?;
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     rustix::fs::open(&tty, flags, Mode::empty())
         .map_err(|errno| fail(format!("cannot open {tty}: {}", relay::text(errno))))

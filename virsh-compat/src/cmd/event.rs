@@ -105,11 +105,7 @@ fn run(shell: &mut Shell, wait: &Wait) -> Outcome {
     let count = receive(shell, wait, &inputs, &mut names)?;
     handle.close();
     shell.print(format_args!("events received: {count}\n"));
-    if count == 0 {
-        Err(Failure::default())
-    } else {
-        Ok(())
-    }
+    if count == 0 { Err(Failure::default()) } else { Ok(()) }
 }
 
 /// Hands the signals over until nobody wants them.
@@ -177,23 +173,15 @@ impl Wait {
     }
 
     fn line(&self, event: &Event, domain: &str) -> String {
-        let time = if self.timestamps {
-            now()
-        } else {
-            String::new()
-        };
-        format!(
-            "{time}event '{}' for domain '{domain}'{}\n",
-            event.name, event.text
-        )
+        let time = if self.timestamps { now() } else { String::new() };
+        format!("{time}event '{}' for domain '{domain}'{}\n", event.name, event.text)
     }
 }
 
 /// The time as libvirt's logs write it: UTC, in milliseconds.
 fn now() -> String {
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     timestamp(since)
 }
 
@@ -216,20 +204,7 @@ fn civil(mut days: u64) -> (u64, u64, u64) {
         year += 1;
     }
     let mut month = 1;
-    for length in [
-        31,
-        28 + u64::from(leap(year)),
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ] {
+    for length in [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
         if days < length {
             break;
         }
@@ -249,9 +224,7 @@ impl Names {
         let bus = shell.bus()?;
         let paths: Vec<OwnedObjectPath> = bus.call(ROOT, CONNECT, "ListDomains", &(0u32,))?;
         let names = bus.each(&paths, |path| async move {
-            let name = bus
-                .property_async::<String>(path.as_str(), DOMAIN, "Name")
-                .await;
+            let name = bus.property_async::<String>(path.as_str(), DOMAIN, "Name").await;
             Some((path.as_str().to_owned(), name.ok()?))
         });
         Ok(Self(names.into_iter().flatten().collect()))
@@ -261,9 +234,7 @@ impl Names {
         if let Some(name) = self.0.get(path) {
             return name.clone();
         }
-        let name = shell
-            .bus()
-            .and_then(|bus| Ok(bus.property(path, DOMAIN, "Name")?));
+        let name = shell.bus().and_then(|bus| Ok(bus.property(path, DOMAIN, "Name")?));
         match name {
             Ok(name) => {
                 let name: String = name;
@@ -286,9 +257,6 @@ mod tests {
             timestamp(Duration::from_millis(951_782_400_007)),
             "2000-02-29 00:00:00.007+0000: "
         );
-        assert_eq!(
-            timestamp(Duration::from_secs(1_795_490_627)),
-            "2026-11-24 03:23:47.000+0000: "
-        );
+        assert_eq!(timestamp(Duration::from_secs(1_795_490_627)), "2026-11-24 03:23:47.000+0000: ");
     }
 }

@@ -31,15 +31,10 @@ pub(crate) fn version(shell: &mut Shell, args: &Args) -> Outcome {
         .property(ROOT, CONNECT, "Version")
         .context(|| "failed to get the hypervisor version".to_owned())?;
     let library = dotted(library);
-    shell.print(format_args!(
-        "Compiled against library: libvirt {library}\n"
-    ));
+    shell.print(format_args!("Compiled against library: libvirt {library}\n"));
     shell.print(format_args!("Using library: libvirt {library}\n"));
     shell.print(format_args!("Using API: LXC {library}\n"));
-    shell.print(format_args!(
-        "Running hypervisor: LXC {}\n",
-        dotted(hypervisor)
-    ));
+    shell.print(format_args!("Running hypervisor: LXC {}\n", dotted(hypervisor)));
     if args.has("daemon") {
         shell.print(format_args!("Running against daemon: {library}\n"));
     }
@@ -48,12 +43,7 @@ pub(crate) fn version(shell: &mut Shell, args: &Args) -> Outcome {
 
 /// libvirt packs a version into one number, three digits for each of the lower parts.
 fn dotted(version: u64) -> String {
-    format!(
-        "{}.{}.{}",
-        version / 1_000_000,
-        version / 1000 % 1000,
-        version % 1000
-    )
+    format!("{}.{}.{}", version / 1_000_000, version / 1000 % 1000, version % 1000)
 }
 
 #[cfg(test)]

@@ -43,10 +43,7 @@ pub(crate) fn domstate(shell: &mut Shell, args: &Args) -> Outcome {
     let (state, reason) = domain.state(shell)?;
     let name = domain::state_name(state);
     if args.has("reason") {
-        shell.print(format_args!(
-            "{name} ({})\n",
-            domain::reason_name(state, reason)
-        ));
+        shell.print(format_args!("{name} ({})\n", domain::reason_name(state, reason)));
     } else {
         shell.print(format_args!("{name}\n"));
     }
@@ -55,18 +52,11 @@ pub(crate) fn domstate(shell: &mut Shell, args: &Args) -> Outcome {
 
 /// `dumpxml`
 pub(crate) fn dumpxml(shell: &mut Shell, args: &Args) -> Outcome {
-    let known = [
-        ("security-info", 1),
-        ("inactive", 2),
-        ("update-cpu", 4),
-        ("migratable", 8),
-    ];
+    let known = [("security-info", 1), ("inactive", 2), ("update-cpu", 4), ("migratable", 8)];
     let domain = domain::find(shell, args, By::ANY)?;
     let flags = flags(args, &known);
     if flags & 1 != 0 && shell.readonly {
-        return Err(fail(
-            "operation forbidden: virDomainGetXMLDesc with secure flag",
-        ));
+        return Err(fail("operation forbidden: virDomainGetXMLDesc with secure flag"));
     }
     let xml = domain.xml(shell, flags)?;
     shell.print(xml);
@@ -77,10 +67,7 @@ pub(crate) fn dumpxml(shell: &mut Shell, args: &Args) -> Outcome {
 pub(crate) fn ttyconsole(shell: &mut Shell, args: &Args) -> Outcome {
     let domain = domain::find(shell, args, By::ANY)?;
     let xml = domain.xml(shell, 0)?;
-    let tty = xml::consoles(&xml)
-        .into_iter()
-        .next()
-        .and_then(|console| console.tty);
+    let tty = xml::consoles(&xml).into_iter().next().and_then(|console| console.tty);
     let tty = tty.ok_or_else(Failure::default)?;
     shell.print(format_args!("{tty}\n"));
     Ok(())
@@ -139,14 +126,8 @@ fn settings(bus: &Bus, domain: &Domain) -> Outcome<Vec<(&'static str, String)>> 
         Err(_) => "unknown",
     };
     Ok(vec![
-        (
-            "Persistent",
-            if persistent { "yes" } else { "no" }.to_owned(),
-        ),
-        (
-            "Autostart",
-            if autostart { "enable" } else { "disable" }.to_owned(),
-        ),
+        ("Persistent", if persistent { "yes" } else { "no" }.to_owned()),
+        ("Autostart", if autostart { "enable" } else { "disable" }.to_owned()),
         ("Managed save", saved.to_owned()),
     ])
 }
@@ -196,15 +177,8 @@ impl Usage {
             .unwrap_or_default();
         let stat = |key: &str| stats.get(key).and_then(number);
         let resident = if active { resident(bus, domain) } else { None };
-        let mut usage = Self {
-            cpu_time: stat("cpu.time"),
-            ..Self::default()
-        };
-        let known = (
-            stat("vcpu.current"),
-            stat("balloon.maximum"),
-            stat("balloon.current"),
-        );
+        let mut usage = Self { cpu_time: stat("cpu.time"), ..Self::default() };
+        let known = (stat("vcpu.current"), stat("balloon.maximum"), stat("balloon.current"));
         if let (Some(vcpus), Some(limit), Some(current)) = known {
             usage.vcpus = vcpus;
             usage.memory_limit = limit;
@@ -227,17 +201,13 @@ fn number(value: &OwnedVariant) -> Option<u64> {
 
 /// Memory in use, in KiB.
 fn resident(bus: &Bus, domain: &Domain) -> Option<u64> {
-    let stats: HashMap<i32, u64> = bus
-        .call(&domain.path, DOMAIN, "MemoryStats", &(0u32,))
-        .ok()?;
+    let stats: HashMap<i32, u64> = bus.call(&domain.path, DOMAIN, "MemoryStats", &(0u32,)).ok()?;
     stats.get(&RSS).copied()
 }
 
 /// Whether a domain runs, for commands that need it to.
 pub(crate) fn must_run(shell: &Shell, domain: &Domain) -> Outcome {
-    let (state, _) = domain
-        .state(shell)
-        .context(|| "Unable to get domain status".to_owned())?;
+    let (state, _) = domain.state(shell).context(|| "Unable to get domain status".to_owned())?;
     if state == SHUTOFF {
         return Err(fail("The domain is not running"));
     }

@@ -23,10 +23,7 @@ pub(crate) fn pwd(shell: &mut Shell, _: &Args) -> Outcome {
             shell.print(format_args!("{}\n", dir.display()));
             Ok(())
         }
-        Err(error) => Err(fail(format!(
-            "pwd: cannot get current directory: {}",
-            errno(&error)
-        ))),
+        Err(error) => Err(fail(format!("pwd: cannot get current directory: {}", errno(&error)))),
     }
 }
 
@@ -71,9 +68,7 @@ pub(crate) fn help(shell: &mut Shell, args: &Args) -> Outcome {
     } else if let Some(group) = GROUPS.iter().find(|group| group.keyword == name) {
         help::group(group)
     } else {
-        return Err(fail(format!(
-            "command or command group '{name}' doesn't exist"
-        )));
+        return Err(fail(format!("command or command group '{name}' doesn't exist")));
     };
     shell.print(text);
     Ok(())
@@ -84,15 +79,9 @@ pub(crate) fn echo(shell: &mut Shell, args: &Args) -> Outcome {
     exclusive(args, "shell", "xml")?;
     let words = args.texts("string");
     let text = if args.has("split") {
-        words
-            .flat_map(split)
-            .map(|part| quoted(args, &part) + "\n")
-            .collect::<String>()
+        words.flat_map(split).map(|part| quoted(args, &part) + "\n").collect::<String>()
     } else {
-        words
-            .map(|word| quoted(args, word))
-            .collect::<Vec<_>>()
-            .join(" ")
+        words.map(|word| quoted(args, word)).collect::<Vec<_>>().join(" ")
     };
     if args.has("err") {
         shell.report(&Failure { lines: vec![text] });
@@ -126,10 +115,7 @@ fn shell_quoted(word: &str) -> String {
 
 /// Splits at single commas; a doubled one stands for itself.
 fn split(word: &str) -> Vec<String> {
-    word.replace(",,", "\0")
-        .split(',')
-        .map(|part| part.replace('\0', ","))
-        .collect()
+    word.replace(",,", "\0").split(',').map(|part| part.replace('\0', ",")).collect()
 }
 
 #[cfg(test)]

@@ -11,13 +11,8 @@ use crate::parse::Args;
 use crate::shell::Shell;
 
 /// Start flags that `create` and `start` share, by the names of their options.
-const START_FLAGS: &[(&str, u32)] = &[
-    ("paused", 1),
-    ("autodestroy", 2),
-    ("bypass-cache", 4),
-    ("force-boot", 8),
-    ("validate", 16),
-];
+const START_FLAGS: &[(&str, u32)] =
+    &[("paused", 1), ("autodestroy", 2), ("bypass-cache", 4), ("force-boot", 8), ("validate", 16)];
 const FORCE_BOOT: u32 = 8;
 
 /// Largest document read; the service takes no larger message either.
@@ -32,10 +27,8 @@ pub(crate) fn define(shell: &mut Shell, args: &Args) -> Outcome {
         return Err(fail("option --validate has no equivalent in this API")).context(what);
     }
     shell.may("virDomainDefineXML").context(what)?;
-    let path: OwnedObjectPath = shell
-        .bus()?
-        .call(ROOT, CONNECT, "DomainDefineXML", &(xml,))
-        .context(what)?;
+    let path: OwnedObjectPath =
+        shell.bus()?.call(ROOT, CONNECT, "DomainDefineXML", &(xml,)).context(what)?;
     let name = name_of(shell, &path)?;
     shell.remark(format_args!("Domain '{name}' defined from {file}\n"));
     Ok(())
@@ -47,18 +40,13 @@ pub(crate) fn create(shell: &mut Shell, args: &Args) -> Outcome {
     let what = || format!("Failed to create domain from {file}");
     shell.may("virDomainCreateXML").context(what)?;
     let flags = flags(args, START_FLAGS);
-    let path: OwnedObjectPath = shell
-        .bus()?
-        .call(ROOT, CONNECT, "DomainCreateXML", &(xml, flags))
-        .context(what)?;
+    let path: OwnedObjectPath =
+        shell.bus()?.call(ROOT, CONNECT, "DomainCreateXML", &(xml, flags)).context(what)?;
     let name = name_of(shell, &path)?;
     shell.remark(format_args!("Domain '{name}' created from {file}\n"));
     if args.has("console") {
         // The domain was created, and that alone is what the exit status is about.
-        let domain = Domain {
-            path: path.as_str().to_owned(),
-            name,
-        };
+        let domain = Domain { path: path.as_str().to_owned(), name };
         if let Err(failure) = console::attach(shell, &domain, None, 0) {
             shell.report(&failure);
         }
@@ -76,10 +64,7 @@ fn document(args: &Args) -> Outcome<(&str, String)> {
     let open =
         |error: std::io::Error| fail(format!("Failed to open file '{file}': {}", errno(&error)));
     let mut xml = String::new();
-    let read = std::fs::File::open(file)
-        .map_err(open)?
-        .take(MAX_XML)
-        .read_to_string(&mut xml);
+    let read = std::fs::File::open(file).map_err(open)?.take(MAX_XML).read_to_string(&mut xml);
     read.map_err(|error| fail(format!("Failed to read file '{file}': {}", errno(&error))))?;
     Ok((file, xml))
 }
@@ -93,10 +78,7 @@ pub(crate) fn start(shell: &mut Shell, args: &Args) -> Outcome {
     let what = || format!("Failed to start domain '{}'", domain.name);
     shell.may("virDomainCreate").context(what)?;
     let flags = without_saved_state(shell, &domain, flags(args, START_FLAGS));
-    let (): () = shell
-        .bus()?
-        .call(&domain.path, DOMAIN, "Create", &(flags,))
-        .context(what)?;
+    let (): () = shell.bus()?.call(&domain.path, DOMAIN, "Create", &(flags,)).context(what)?;
     shell.remark(format_args!("Domain '{}' started\n", domain.name));
     if args.has("console") {
         console::attach(shell, &domain, None, 0)?;
@@ -109,11 +91,7 @@ fn without_saved_state(shell: &Shell, domain: &Domain, flags: u32) -> u32 {
     let saved = shell
         .bus()
         .and_then(|bus| Ok(bus.call(&domain.path, DOMAIN, "HasManagedSaveImage", &(0u32,))?));
-    if flags & FORCE_BOOT != 0 && saved == Ok(false) {
-        flags & !FORCE_BOOT
-    } else {
-        flags
-    }
+    if flags & FORCE_BOOT != 0 && saved == Ok(false) { flags & !FORCE_BOOT } else { flags }
 }
 
 /// `undefine`
@@ -126,14 +104,8 @@ pub(crate) fn undefine(shell: &mut Shell, args: &Args) -> Outcome {
     // The other options speak of things that containers never have. virsh tries without their
     // flags once the driver refuses them, so they are not sent at all.
     let flags = flags(args, &[("nvram", 4)]);
-    let (): () = shell
-        .bus()?
-        .call(&domain.path, DOMAIN, "Undefine", &(flags,))
-        .context(what)?;
-    shell.remark(format_args!(
-        "Domain '{}' has been undefined\n",
-        domain.name
-    ));
+    let (): () = shell.bus()?.call(&domain.path, DOMAIN, "Undefine", &(flags,)).context(what)?;
+    shell.remark(format_args!("Domain '{}' has been undefined\n", domain.name));
     Ok(())
 }
 
@@ -141,21 +113,11 @@ pub(crate) fn undefine(shell: &mut Shell, args: &Args) -> Outcome {
 pub(crate) fn autostart(shell: &mut Shell, args: &Args) -> Outcome {
     let domain = domain::find(shell, args, By::ANY)?;
     let enable = !args.has("disable");
-    let (verb, done) = if enable {
-        ("mark", "marked")
-    } else {
-        ("unmark", "unmarked")
-    };
+    let (verb, done) = if enable { ("mark", "marked") } else { ("unmark", "unmarked") };
     let what = || format!("Failed to {verb} domain '{}' as autostarted", domain.name);
     shell.may("virDomainSetAutostart").context(what)?;
-    shell
-        .bus()?
-        .set_flag(&domain.path, DOMAIN, "Autostart", enable)
-        .context(what)?;
-    shell.remark(format_args!(
-        "Domain '{}' {done} as autostarted\n",
-        domain.name
-    ));
+    shell.bus()?.set_flag(&domain.path, DOMAIN, "Autostart", enable).context(what)?;
+    shell.remark(format_args!("Domain '{}' {done} as autostarted\n", domain.name));
     Ok(())
 }
 
@@ -184,36 +146,24 @@ impl Action {
 
 /// `destroy`
 pub(crate) fn destroy(shell: &mut Shell, args: &Args) -> Outcome {
-    let action = Action {
-        method: "Destroy",
-        api: "virDomainDestroy",
-        verb: "destroy",
-        done: "destroyed",
-    };
+    let action =
+        Action { method: "Destroy", api: "virDomainDestroy", verb: "destroy", done: "destroyed" };
     let domain = domain::find(shell, args, By::ANY)?;
     action.run(shell, &domain, Some(flags(args, &[("graceful", 1)])))
 }
 
 /// `suspend`
 pub(crate) fn suspend(shell: &mut Shell, args: &Args) -> Outcome {
-    let action = Action {
-        method: "Suspend",
-        api: "virDomainSuspend",
-        verb: "suspend",
-        done: "suspended",
-    };
+    let action =
+        Action { method: "Suspend", api: "virDomainSuspend", verb: "suspend", done: "suspended" };
     let domain = domain::find(shell, args, By::ANY)?;
     action.run(shell, &domain, None)
 }
 
 /// `resume`
 pub(crate) fn resume(shell: &mut Shell, args: &Args) -> Outcome {
-    let action = Action {
-        method: "Resume",
-        api: "virDomainResume",
-        verb: "resume",
-        done: "resumed",
-    };
+    let action =
+        Action { method: "Resume", api: "virDomainResume", verb: "resume", done: "resumed" };
     let domain = domain::find(shell, args, By::ANY)?;
     action.run(shell, &domain, None)
 }
@@ -246,25 +196,14 @@ pub(crate) fn reboot(shell: &mut Shell, args: &Args) -> Outcome {
 
 /// The ways to shut down or reboot; libvirt numbers them alike for both.
 fn modes(args: &Args, expected: &str) -> Outcome<u32> {
-    const MODES: &[(&str, u32)] = &[
-        ("acpi", 1),
-        ("agent", 2),
-        ("initctl", 4),
-        ("signal", 8),
-        ("paravirt", 16),
-    ];
+    const MODES: &[(&str, u32)] =
+        &[("acpi", 1), ("agent", 2), ("initctl", 4), ("signal", 8), ("paravirt", 16)];
     let mut flags = 0;
-    for word in args
-        .nonempty("mode")?
-        .iter()
-        .flat_map(|text| text.split(','))
-    {
+    for word in args.nonempty("mode")?.iter().flat_map(|text| text.split(',')) {
         match MODES.iter().find(|(name, _)| *name == word) {
             Some((_, bit)) => flags |= bit,
             None => {
-                return Err(fail(format!(
-                    "Unknown mode {word} value, expecting {expected}"
-                )));
+                return Err(fail(format!("Unknown mode {word} value, expecting {expected}")));
             }
         }
     }
@@ -291,13 +230,7 @@ mod tests {
 
     #[test]
     fn start_flags() {
-        assert_eq!(
-            flags(&args("start c1 --paused --force-boot"), START_FLAGS),
-            9
-        );
-        assert_eq!(
-            flags(&args("create f --validate --autodestroy"), START_FLAGS),
-            18
-        );
+        assert_eq!(flags(&args("start c1 --paused --force-boot"), START_FLAGS), 9);
+        assert_eq!(flags(&args("create f --validate --autodestroy"), START_FLAGS), 18);
     }
 }

@@ -54,10 +54,8 @@ pub(crate) fn list(shell: &mut Shell, args: &Args) -> Outcome {
         .call(ROOT, CONNECT, "ListDomains", &(filter(args),))
         .context(|| "Failed to list domains".to_owned())?;
     let plain = ["uuid", "name", "id"].iter().any(|column| args.has(column));
-    let want = Want {
-        title: args.has("title") && !plain,
-        saved: args.has("managed-save") && !plain,
-    };
+    let want =
+        Want { title: args.has("title") && !plain, saved: args.has("managed-save") && !plain };
     let mut rows = rows(shell.bus()?, &paths, want)?;
     sort(&mut rows);
     if plain {
@@ -107,19 +105,23 @@ fn rows(bus: &Bus, paths: &[OwnedObjectPath], want: Want) -> Outcome<Vec<Row>> {
 }
 
 async fn row(bus: &Bus, path: &str, want: Want) -> Result<Row, BusError> {
-    let state = bus.call_async::<_, (i32, i32)>(path, DOMAIN, "GetState", &(0u32,));
+    let state = async {
+        let (state, _) =
+            bus.call_async::<_, (i32, i32)>(path, DOMAIN, "GetState", &(0u32,)).await?;
+        // What the property holds for a domain that is off differs between services.
+        let id = match state {
+            SHUTOFF => None,
+            _ => bus.property_async::<u64>(path, DOMAIN, "Id").await.ok(),
+        };
+        Ok::<_, BusError>((state, id))
+    };
     let name = bus.property_async::<String>(path, DOMAIN, "Name");
-    let id = bus.property_async::<u64>(path, DOMAIN, "Id");
     let title = async {
         if !want.title {
             return String::new();
         }
-        let xml = bus
-            .call_async::<_, String>(path, DOMAIN, "GetXMLDesc", &(0u32,))
-            .await;
-        xml.ok()
-            .and_then(|xml| xml::text(&xml, &["domain", "title"]))
-            .unwrap_or_default()
+        let xml = bus.call_async::<_, String>(path, DOMAIN, "GetXMLDesc", &(0u32,)).await;
+        xml.ok().and_then(|xml| xml::text(&xml, &["domain", "title"])).unwrap_or_default()
     };
     let saved = async {
         want.saved
@@ -128,17 +130,9 @@ async fn row(bus: &Bus, path: &str, want: Want) -> Result<Row, BusError> {
                 .await
                 .unwrap_or_default()
     };
-    let (state, name, id, title, saved) = future::join5(state, name, id, title, saved).await;
-    let (state, _) = state?;
-    Ok(Row {
-        // What the property holds for a domain that is off differs between services.
-        id: id.ok().filter(|_| state != SHUTOFF),
-        name: name?,
-        uuid: domain::uuid_of(path),
-        state,
-        title,
-        saved,
-    })
+    let (state, name, title, saved) = future::join4(state, name, title, saved).await;
+    let (state, id) = state?;
+    Ok(Row { id, name: name?, uuid: domain::uuid_of(path), state, title, saved })
 }
 
 /// Running ones first, by id; then the others by name.
@@ -178,11 +172,8 @@ fn table(rows: &[Row], want: Want, heading: bool) -> String {
     }
     lines.extend(rows.iter().map(|row| {
         let id = row.id.map_or_else(|| "-".to_owned(), |id| id.to_string());
-        let state = if row.saved && row.id.is_none() {
-            "saved"
-        } else {
-            domain::state_name(row.state)
-        };
+        let state =
+            if row.saved && row.id.is_none() { "saved" } else { domain::state_name(row.state) };
         let mut line = vec![id, printable(&row.name), state.to_owned()];
         line.extend(want.title.then(|| printable(&row.title)));
         line
@@ -210,12 +201,7 @@ fn printable(text: &str) -> String {
 fn layout(lines: &[Vec<String>], heading: bool) -> String {
     let columns = lines.first().map_or(0, Vec::len);
     let width = |column: usize| {
-        lines
-            .iter()
-            .filter_map(|line| line.get(column))
-            .map(|cell| cell.width())
-            .max()
-            .unwrap_or(0)
+        lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.width()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut out = String::new();
@@ -242,10 +228,7 @@ mod tests {
     use super::*;
     use crate::parse::parse;
 
-    const PLAIN: Want = Want {
-        title: false,
-        saved: false,
-    };
+    const PLAIN: Want = Want { title: false, saved: false };
 
     fn row(id: Option<u64>, name: &str, state: i32) -> Row {
         Row {
@@ -270,10 +253,7 @@ mod tests {
             " Id     Name   State\n-------------------------\n 5186   c1     running\n \
              -      c2     shut off\n"
         );
-        assert_eq!(
-            table(&[], PLAIN, true),
-            " Id   Name   State\n--------------------\n"
-        );
+        assert_eq!(table(&[], PLAIN, true), " Id   Name   State\n--------------------\n");
         assert_eq!(table(&rows[..1], PLAIN, false), " 5186   c1   running\n");
         assert_eq!(table(&[], PLAIN, false), "");
     }
@@ -282,26 +262,15 @@ mod tests {
     fn titles_and_wide_characters() {
         let rows = [row(Some(1), "容器", 3)];
         assert_eq!(
-            table(
-                &rows,
-                Want {
-                    title: true,
-                    saved: false
-                },
-                true
-            ),
+            table(&rows, Want { title: true, saved: false }, true),
             " Id   Name   State    Title\n------------------------------\n 1    容器   paused   T 容器\n"
         );
     }
 
     #[test]
     fn order() {
-        let mut rows = [
-            row(None, "b", 5),
-            row(None, "A", 5),
-            row(Some(20), "x", 1),
-            row(Some(3), "y", 1),
-        ];
+        let mut rows =
+            [row(None, "b", 5), row(None, "A", 5), row(Some(20), "x", 1), row(Some(3), "y", 1)];
         sort(&mut rows);
         let names: Vec<_> = rows.iter().map(|row| row.name.as_str()).collect();
         assert_eq!(names, ["y", "x", "A", "b"]);
@@ -320,9 +289,6 @@ mod tests {
     fn filters() {
         assert_eq!(filter(&args("list")), ACTIVE);
         assert_eq!(filter(&args("list --all --inactive")), ACTIVE | INACTIVE);
-        assert_eq!(
-            filter(&args("list --state-shutoff --transient")),
-            INACTIVE | 64 | 8
-        );
+        assert_eq!(filter(&args("list --state-shutoff --transient")), INACTIVE | 64 | 8);
     }
 }

@@ -7,21 +7,11 @@ use crate::parse::Args;
 use crate::shell::Shell;
 
 const fn flag(name: &'static str, help: &'static str) -> Opt {
-    Opt {
-        name,
-        kind: Kind::Flag,
-        help,
-        hint: Hint::None,
-    }
+    Opt { name, kind: Kind::Flag, help, hint: Hint::None }
 }
 
 const fn opt(name: &'static str, kind: Kind, hint: Hint, help: &'static str) -> Opt {
-    Opt {
-        name,
-        kind,
-        help,
-        hint,
-    }
+    Opt { name, kind, help, hint }
 }
 
 const fn domain(help: &'static str) -> Opt {
@@ -49,51 +39,21 @@ const fn row(
     opts: &'static [Opt],
     run: fn(&mut Shell, &Args) -> Outcome,
 ) -> Command {
-    Command {
-        name,
-        summary,
-        description,
-        opts,
-        connects: true,
-        run,
-    }
+    Command { name, summary, description, opts, connects: true, run }
 }
 
 /// A row of a command that works without the service.
 const fn local(command: Command) -> Command {
-    Command {
-        connects: false,
-        ..command
-    }
+    Command { connects: false, ..command }
 }
 
 /// The table.
 pub(crate) static GROUPS: &[Group] = &[
-    Group {
-        title: "Domain Management",
-        keyword: "domain",
-        commands: MANAGEMENT,
-    },
-    Group {
-        title: "Domain Monitoring",
-        keyword: "monitor",
-        commands: MONITORING,
-    },
-    Group {
-        title: "Domain Events",
-        keyword: "events",
-        commands: EVENTS,
-    },
-    Group {
-        title: "Host and Hypervisor",
-        keyword: "host",
-        commands: HOST,
-    },
-    Group {
-        title: "Nsvirsh itself",
-        keyword: "nsvirsh",
-        commands: ITSELF,
-    },
+    Group { title: "Domain Management", keyword: "domain", commands: MANAGEMENT },
+    Group { title: "Domain Monitoring", keyword: "monitor", commands: MONITORING },
+    Group { title: "Domain Events", keyword: "events", commands: EVENTS },
+    Group { title: "Host and Hypervisor", keyword: "host", commands: HOST },
+    Group { title: "Nsvirsh itself", keyword: "nsvirsh", commands: ITSELF },
 ];
 
 static MANAGEMENT: &[Command] = &[
@@ -111,17 +71,9 @@ static MANAGEMENT: &[Command] = &[
          the escape character is typed (^] unless --escape says otherwise).",
         &[
             DOMAIN,
-            opt(
-                "devname",
-                Kind::Text,
-                Hint::None,
-                "alias of the console, such as console1",
-            ),
+            opt("devname", Kind::Text, Hint::None, "alias of the console, such as console1"),
             flag("force", "disconnect others from the console first"),
-            flag(
-                "safe",
-                "connect only if no two sessions can share the console",
-            ),
+            flag("safe", "connect only if no two sessions can share the console"),
         ],
         cmd::console::console,
     ),
@@ -143,13 +95,7 @@ static MANAGEMENT: &[Command] = &[
         "destroy",
         "stop a domain at once",
         "Kills all processes of the domain. Its definition and files stay.",
-        &[
-            DOMAIN,
-            flag(
-                "graceful",
-                "give up rather than kill what does not end on its own",
-            ),
-        ],
+        &[DOMAIN, flag("graceful", "give up rather than kill what does not end on its own")],
         cmd::lifecycle::destroy,
     ),
     row(
@@ -243,10 +189,7 @@ static MANAGEMENT: &[Command] = &[
             DOMAIN,
             flag("managed-save", "with its saved state"),
             flag("snapshots-metadata", "with what is known of its snapshots"),
-            flag(
-                "checkpoints-metadata",
-                "with what is known of its checkpoints",
-            ),
+            flag("checkpoints-metadata", "with what is known of its checkpoints"),
             flag("nvram", "with its NVRAM file"),
             flag("keep-nvram", "but keep its NVRAM file"),
             flag("tpm", "with its TPM state"),
@@ -257,13 +200,7 @@ static MANAGEMENT: &[Command] = &[
 ];
 
 static MONITORING: &[Command] = &[
-    row(
-        "dominfo",
-        "facts about a domain",
-        "Prints the main facts.",
-        &[DOMAIN],
-        cmd::info::dominfo,
-    ),
+    row("dominfo", "facts about a domain", "Prints the main facts.", &[DOMAIN], cmd::info::dominfo),
     row(
         "domstate",
         "state of a domain",
@@ -308,29 +245,11 @@ static EVENTS: &[Command] = &[row(
     "wait for events of domains",
     "Prints events as they happen, or lists their names.",
     &[
-        opt(
-            "domain",
-            Kind::Text,
-            Hint::Domain,
-            "only of this domain (id, uuid or name)",
-        ),
-        opt(
-            "event",
-            Kind::Text,
-            Hint::Words(crate::event_words::NAMES),
-            "the event to wait for",
-        ),
+        opt("domain", Kind::Text, Hint::Domain, "only of this domain (id, uuid or name)"),
+        opt("event", Kind::Text, Hint::Words(crate::event_words::NAMES), "the event to wait for"),
         flag("all", "wait for every event"),
-        flag(
-            "loop",
-            "go on after the first, until interrupted or timed out",
-        ),
-        opt(
-            "timeout",
-            Kind::Number,
-            Hint::None,
-            "seconds to wait at most",
-        ),
+        flag("loop", "go on after the first, until interrupted or timed out"),
+        opt("timeout", Kind::Number, Hint::None, "seconds to wait at most"),
         flag("list", "print the names of events"),
         flag("timestamp", "put the time before each event"),
     ],
@@ -354,12 +273,7 @@ static ITSELF: &[Command] = &[
         "cd",
         "change the working directory",
         "Changes the directory that file names start from.",
-        &[opt(
-            "dir",
-            Kind::Text,
-            Hint::File,
-            "where to (else the home directory)",
-        )],
+        &[opt("dir", Kind::Text, Hint::File, "where to (else the home directory)")],
         cmd::itself::cd,
     )),
     local(row(
@@ -367,12 +281,7 @@ static ITSELF: &[Command] = &[
         "connect anew, or elsewhere",
         "Connects to a bus; without a name, to the same one again.",
         &[
-            opt(
-                "name",
-                Kind::Text,
-                Hint::None,
-                "D-Bus address, system or session",
-            ),
+            opt("name", Kind::Text, Hint::None, "D-Bus address, system or session"),
             flag("readonly", "refuse commands that change something"),
         ],
         cmd::itself::connect,
@@ -395,20 +304,9 @@ static ITSELF: &[Command] = &[
         "help",
         "explain commands",
         "Lists all commands, or explains a command or a group of them.",
-        &[opt(
-            "command",
-            Kind::Text,
-            Hint::Command,
-            "command or group to explain",
-        )],
+        &[opt("command", Kind::Text, Hint::Command, "command or group to explain")],
         cmd::itself::help,
     )),
-    local(row(
-        "pwd",
-        "print the working directory",
-        "",
-        &[],
-        cmd::itself::pwd,
-    )),
+    local(row("pwd", "print the working directory", "", &[], cmd::itself::pwd)),
     local(row("quit", "leave nsvirsh", "", &[], cmd::itself::quit)),
 ];

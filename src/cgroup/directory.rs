@@ -1,0 +1,102 @@
+//! One directory of one hierarchy: making it, emptying it, removing it.
+
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use super::{Hierarchy, Version};
+
+/// Creates a group, ready to take processes and groups; one that exists is fine.
+pub(super) fn create(hierarchy: &Hierarchy, directory: &Path) -> io::Result<()> {
+    match fs::create_dir(directory) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        result => result?,
+    }
+    let Some(parent) = directory.parent() else {
+        return Ok(());
+    };
+    match hierarchy.version {
+        Version::V2 => enable_controllers(parent),
+        // A new cpuset is empty and takes no process.
+        Version::V1(_) if hierarchy.controls("cpuset") => {
+            for file in ["cpuset.cpus", "cpuset.mems"] {
+                fs::write(directory.join(file), fs::read_to_string(parent.join(file))?.trim())?;
+            }
+            Ok(())
+        }
+        // Before Linux 5.11 a limit reached the groups below only when asked to.
+        Version::V1(_) if hierarchy.controls("memory") => {
+            let file = directory.join("memory.use_hierarchy");
+            match fs::read_to_string(&file) {
+                Ok(text) if text.trim() == "0" => fs::write(&file, "1"),
+                _ => Ok(()),
+            }
+        }
+        Version::V1(_) => Ok(()),
+    }
+}
+
+/// Passes on to the groups below whatever controllers a group has. One that cannot be passed on
+/// is left out, and a limit that needs it says so later.
+fn enable_controllers(group: &Path) -> io::Result<()> {
+    let available = fs::read_to_string(group.join("cgroup.controllers"))?;
+    let control = group.join("cgroup.subtree_control");
+    let enabled = fs::read_to_string(&control)?;
+    for controller in available.split_whitespace() {
+        if !enabled.split_whitespace().any(|it| it == controller)
+            && let Err(e) = fs::write(&control, format!("+{controller}"))
+        {
+            tracing::debug!("cannot enable {controller} in {}: {e}", control.display());
+        }
+    }
+    Ok(())
+}
+
+/// Removes a group and those below it, deepest first.
+pub(super) fn remove_tree(group: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(group) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        result => result?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_tree(&entry.path())?;
+        }
+    }
+    remove_one(group)
+}
+
+/// Removes a group without children; one that is gone is fine.
+pub(super) fn remove_one(group: &Path) -> io::Result<()> {
+    match fs::remove_dir(group) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+/// Kills what a group and those below it list.
+pub(super) fn kill_listed(group: &Path) -> io::Result<()> {
+    let listed = match fs::read_to_string(group.join("cgroup.procs")) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        result => result?,
+    };
+    for pid in listed.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 0) {
+        // The number may be stale by now, the pidfd is not: what is killed is in the group still.
+        let Ok(pidfd) = crate::sys::pidfd::open(pid) else {
+            continue;
+        };
+        let again = fs::read_to_string(group.join("cgroup.procs"))?;
+        if again.lines().any(|line| line.parse() == Ok(pid)) {
+            crate::sys::pidfd::kill(pidfd.as_fd())?;
+        }
+    }
+    for entry in fs::read_dir(group)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            kill_listed(&entry.path())?;
+        }
+    }
+    Ok(())
+}

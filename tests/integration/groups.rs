@@ -1,0 +1,75 @@
+//! Control groups: limits hold, and the container cannot lift them.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::process::only_child;
+use crate::support::{Facts, Host, probe};
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = path.as_ref();
+    fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+#[test]
+fn the_memory_limit_is_in_force_and_out_of_reach() {
+    let Some(host) = Host::new("the_memory_limit_is_in_force_and_out_of_reach") else {
+        return;
+    };
+    // Version 1 shows them read-only. In version 2 the container may limit itself below.
+    let limits = [
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/cgroup.procs",
+        "/sys/fs/cgroup/memory.max",
+    ];
+    let limits = limits.join(" ");
+    let document = probe(host.document("memory").memory(49152))
+        .os(&format!("<initenv name='PROBE_LIMITS'>{limits}</initenv>"));
+    let (_domain, facts) = Facts::of(&host, &document);
+    let payload = host.group("memory", "memory", "payload");
+    let limit = ["memory.limit_in_bytes", "memory.max"].map(|it| payload.join(it));
+    let limit = limit.iter().find(|it| it.exists()).unwrap();
+    assert_eq!(read(limit).trim(), (48 << 20).to_string(), "after what the container tried");
+    for path in limits.split_whitespace().filter(|it| it.contains("/memory/")) {
+        assert_eq!(facts.of_word("raise", path), "no", "{path}");
+    }
+}
+
+#[test]
+fn more_memory_than_the_limit_is_not_to_be_had() {
+    let Some(host) = Host::new("more_memory_than_the_limit_is_not_to_be_had") else {
+        return;
+    };
+    // tail keeps its last bytes: 64 MiB where 16 are allowed. The kernel kills it, not init.
+    let script = "head -c 67108864 /dev/zero | tail -c 67108864 | wc -c; echo survived; read line";
+    let domain = host.run(&host.document("eater").memory(16384).script(script));
+    let printed = domain.console().wait_for("survived\r\n");
+    assert!(!printed.contains("67108864"), "{printed:?}");
+}
+
+#[test]
+fn the_container_sees_its_own_group_as_the_root() {
+    let Some(host) = Host::new("the_container_sees_its_own_group_as_the_root") else {
+        return;
+    };
+    let (domain, facts) = Facts::of(&host, &probe(host.document("groups")));
+    let own = facts.all("cgroup");
+    assert!(!own.is_empty());
+    for line in own {
+        assert!(line.ends_with(":/"), "{line}");
+    }
+    for mount in facts.mounts().iter().filter(|it| it.kind.starts_with("cgroup")) {
+        assert_eq!(mount.root, "/", "{mount:?}");
+    }
+    // The supervisor is elsewhere, in every hierarchy it was put in.
+    let supervisor = domain.id();
+    let group = format!("{}/groups.libvirt-lxc", host.paths.partition);
+    let of = |pid: u32, below: &str| {
+        let text = read(format!("/proc/{pid}/cgroup"));
+        let lines = text.lines().filter(|it| it.contains(&group)).count();
+        let here = text.lines().filter(|it| it.ends_with(&format!("{group}/{below}"))).count();
+        assert!(here > 0 && here == lines, "{pid}: {text}");
+        here
+    };
+    assert_eq!(of(supervisor, "supervisor"), of(only_child(supervisor), "payload/init"));
+}

@@ -1,0 +1,23 @@
+//! The integration tests, one binary: each starts its own daemon and its own containers.
+//!
+//! Tests that need root say so as an ordinary user and pass. `docs/testing.md` says more.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed, and says where"
+)]
+#![allow(unreachable_pub, reason = "the support code is one crate with the tests")]
+#![allow(dead_code, reason = "the client has every call, whether a test makes it or not")]
+
+mod ends;
+mod files;
+mod groups;
+mod hello;
+mod inside;
+mod lifecycle;
+mod many;
+mod restart;
+mod support;

@@ -1,0 +1,26 @@
+//! What the tests share: a host of their own, its daemon, a client, and what is left afterwards.
+
+pub mod bus;
+pub mod console;
+pub mod daemon;
+pub mod document;
+pub mod events;
+pub mod facts;
+pub mod host;
+pub mod inventory;
+pub mod network;
+pub mod process;
+pub mod tree;
+
+pub use bus::{Bus, Domain, Failure};
+pub use console::Console;
+pub use document::Document;
+pub use events::{Events, Step};
+pub use facts::{Facts, probe};
+pub use host::Host;
+
+use std::time::Duration;
+
+/// How long a test waits for something that must come, before it is taken for hung. It bounds
+/// nothing that is tested.
+pub const PATIENCE: Duration = Duration::from_secs(120);
