@@ -12,7 +12,6 @@ use super::{Hierarchy, Layout, Version, directory};
 use crate::error::{Error, ErrorCode, ErrorDomain, Result, errno_text};
 use crate::sys::fd;
 
-const SUFFIX: &str = ".libvirt-lxc";
 const SUPERVISOR: &str = "supervisor";
 const PAYLOAD: &str = "payload";
 const INIT: &str = "payload/init";
@@ -50,7 +49,7 @@ impl Group {
         Self {
             layout: layout.clone(),
             partition: PathBuf::from(partition.trim_start_matches('/')),
-            name: format!("{domain}{SUFFIX}"),
+            name: format!("{domain}.libvirt-lxc"),
         }
     }
 
@@ -308,29 +307,6 @@ impl Group {
 }
 
 impl Layout {
-    /// Domains that have groups like ours in a partition, without a process in any hierarchy: a
-    /// daemon was killed while it made them.
-    pub fn abandoned(&self, partition: &str) -> Vec<String> {
-        let partition = partition.trim_start_matches('/');
-        let places = self.hierarchies.iter().map(|it| it.mount.join(partition));
-        let mut names: Vec<String> = places
-            .clone()
-            .flat_map(|place| fs::read_dir(place).into_iter().flatten().flatten())
-            .filter(|entry| entry.path().join(SUPERVISOR).is_dir())
-            .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(SUFFIX).map(str::to_owned))
-            .collect();
-        names.sort_unstable();
-        names.dedup();
-        names.retain(|name| {
-            let groups = places.clone().map(|place| place.join(format!("{name}{SUFFIX}")));
-            // What cannot be read is not said to be empty, except what is not there.
-            !groups
-                .filter(|group| group.exists())
-                .any(|group| directory::has_processes(&group).unwrap_or(true))
-        });
-        names
-    }
-
     /// Removes a partition that this daemon made for itself, as far as it is empty.
     pub fn remove_partition(&self, partition: &str) {
         for hierarchy in &self.hierarchies {
