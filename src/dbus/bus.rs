@@ -3,9 +3,15 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use zbus::Connection;
 use zbus::connection::Builder;
+
+/// How long the embedded bus waits for somebody to take a message before it takes him for gone.
+/// Its own 100 ms are not enough for a document of some megabytes on a busy host, and the one who
+/// is gone then is this daemon.
+const SEND_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The bus to serve on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +66,7 @@ fn embed(path: &std::path::Path) -> zbus::Result<()> {
         zruntime::block_on(async move {
             match busd::bus::Bus::for_address(Some(&address)).await {
                 Ok(mut bus) => {
+                    bus.set_send_timeout(SEND_PATIENCE);
                     // The receiver waits for exactly this.
                     let _ = started.send(Ok(()));
                     if let Err(error) = bus.run().await {

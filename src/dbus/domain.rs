@@ -44,9 +44,15 @@ pub(super) async fn call(
         "Create" => driver.create(domain, arguments(call)?).await?,
         "Destroy" => driver.destroy(domain, arguments(call)?).await?,
         "Reboot" => driver.reboot(domain, arguments(call)?).await?,
-        "Resume" => driver.resume(domain).await?,
+        "Resume" => {
+            arguments::<()>(call)?;
+            driver.resume(domain).await?;
+        }
         "Shutdown" => driver.shutdown(domain, arguments(call)?).await?,
-        "Suspend" => driver.suspend(domain).await?,
+        "Suspend" => {
+            arguments::<()>(call)?;
+            driver.suspend(domain).await?;
+        }
         "Undefine" => driver.undefine(domain, arguments(call)?).await?,
         "GetState" => {
             no_flags(arguments(call)?, "domainGetState")?;

@@ -18,9 +18,16 @@ pub(super) async fn call(
     call: &Message,
 ) -> Result<Message, Fault> {
     match (interface, member) {
-        ("org.freedesktop.DBus.Peer", "Ping") => reply(call, &()),
-        ("org.freedesktop.DBus.Peer", "GetMachineId") => reply(call, &machine_id()?),
+        ("org.freedesktop.DBus.Peer", "Ping") => {
+            arguments::<()>(call)?;
+            reply(call, &())
+        }
+        ("org.freedesktop.DBus.Peer", "GetMachineId") => {
+            arguments::<()>(call)?;
+            reply(call, &machine_id()?)
+        }
         ("org.freedesktop.DBus.Introspectable", "Introspect") => {
+            arguments::<()>(call)?;
             let all = list_flags::ACTIVE | list_flags::INACTIVE;
             reply(call, &object.introspect(&driver.list(all)?))
         }

@@ -144,8 +144,12 @@ impl Store {
     }
 
     /// Reads what ran when the last daemon ended. A record that cannot be read is reported and
-    /// kept: the container it meant may run still.
+    /// kept: the container it meant may run still. One that was not written to its end is of a
+    /// start that did not happen.
     pub(super) fn records(&self) -> Result<Vec<Record>> {
+        for file in files(&self.paths.runs(), "new")? {
+            remove(&file).map_err(|e| failed("remove", &file, e))?;
+        }
         let mut records = Vec::new();
         for file in files(&self.paths.runs(), "xml")? {
             match read_record(&file) {

@@ -12,11 +12,14 @@
 #![allow(unreachable_pub, reason = "the support code is one crate with the tests")]
 #![allow(dead_code, reason = "the client has every call, whether a test makes it or not")]
 
+mod arrows;
+mod bad_input;
 mod ends;
 mod files;
 mod groups;
 mod hello;
 mod inside;
+mod introspection;
 mod lifecycle;
 mod many;
 mod restart;

@@ -1,0 +1,72 @@
+#!/bin/sh
+# Checks everything: formatting, lints, tests, scripts. Fails when anything of it fails.
+#
+# As root on Debian it installs what is missing, and runs all tests. As an ordinary user it says
+# which tests need root, and runs the rest.
+set -eu
+
+cd "$(dirname "$0")/.."
+
+say() {
+    printf '\n== %s\n' "$*"
+}
+
+# needs COMMAND PACKAGE: installs the Debian package when the command is missing.
+missing=''
+needs() {
+    command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+
+needs cc build-essential
+# The containers of the tests run on it. It must be the static one, see below.
+needs busybox busybox-static
+
+if [ -n "$missing" ]; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        say "installing$missing"
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get -q update
+        # The list is meant to be split into words.
+        # shellcheck disable=SC2086
+        apt-get -q install -y --no-install-recommends $missing
+    else
+        echo "missing:$missing (as root on Debian, this script installs them)" >&2
+    fi
+fi
+
+if ! command -v cargo >/dev/null 2>&1; then
+    echo "missing: cargo (see https://rustup.rs; rust-toolchain and Cargo.toml name the version)" >&2
+    exit 1
+fi
+
+say 'scripts: syntax'
+# tests/probe is run by a container's shell, and is checked as the same language.
+for script in .ci/run $(find scripts tests examples packaging -name '*.sh' 2>/dev/null | sort); do
+    sh -n "$script"
+    echo "$script"
+done
+
+say 'cargo fmt'
+cargo fmt --all --check
+
+say 'cargo clippy'
+cargo clippy --workspace --all-targets -- -D warnings
+
+say 'cargo test'
+if [ "$(id -u)" = 0 ]; then
+    cargo test --workspace
+else
+    # Tests that need root print their names to standard error and pass.
+    log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
+    status=0
+    cargo test --workspace 2>"$log" || status=$?
+    cat "$log" >&2
+    if grep -q '^needs root: ' "$log"; then
+        say 'not run, because they need root'
+        grep '^needs root: ' "$log" | sort -u
+    fi
+    [ "$status" = 0 ] || exit "$status"
+fi
+
+say 'all checks passed'
