@@ -100,17 +100,3 @@ pub(super) fn kill_listed(group: &Path) -> io::Result<()> {
     }
     Ok(())
 }
-
-/// Whether a process is in a group or below it.
-pub(super) fn has_processes(group: &Path) -> io::Result<bool> {
-    if !fs::read_to_string(group.join("cgroup.procs"))?.is_empty() {
-        return Ok(true);
-    }
-    for entry in fs::read_dir(group)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() && has_processes(&entry.path())? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}

@@ -7,15 +7,24 @@ use std::path::{Path, PathBuf};
 use cgroups_rs::memory::MemController;
 use tokio::io::Interest;
 
+use super::devices::{self, CharDevice};
 use super::{Hierarchy, Layout, Version, directory};
 use crate::error::{Error, ErrorCode, ErrorDomain, Result, errno_text};
 use crate::sys::fd;
 
-const SUFFIX: &str = ".libvirt-lxc";
 const SUPERVISOR: &str = "supervisor";
 const PAYLOAD: &str = "payload";
 const INIT: &str = "payload/init";
 const DIRECTORIES: [&str; 4] = ["", SUPERVISOR, PAYLOAD, INIT];
+
+/// What a container may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Memory, in bytes.
+    pub memory: u64,
+    /// Character devices, and no other device.
+    pub devices: Vec<CharDevice>,
+}
 
 /// What a container has used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,7 +49,7 @@ impl Group {
         Self {
             layout: layout.clone(),
             partition: PathBuf::from(partition.trim_start_matches('/')),
-            name: format!("{domain}{SUFFIX}"),
+            name: format!("{domain}.libvirt-lxc"),
         }
     }
 
@@ -63,37 +72,28 @@ impl Group {
         Some(self.directory(hierarchy, below))
     }
 
-    /// Creates the groups, or none of them. What an earlier run left there, empty, is removed.
-    pub fn create(&self) -> Result<()> {
-        let created = self.layout.hierarchies.iter().try_for_each(|h| self.create_in(h));
-        created.map_err(|error| match self.remove() {
+    /// Creates the groups with their limits, or none of them. What an earlier run left there,
+    /// empty, is removed.
+    pub fn create(&self, limits: &Limits) -> Result<()> {
+        self.create_all(limits).map_err(|error| match self.remove() {
             Ok(()) => error,
             Err(left) => Error { message: format!("{}; {}", error.message, left.message), ..error },
         })
     }
 
-    fn create_in(&self, hierarchy: &Hierarchy) -> Result<()> {
-        let group = self.directory(hierarchy, "");
-        if group.exists() {
-            directory::remove_tree(&group)
-                .map_err(|e| failed("remove stale control group", &group, e))?;
-        }
-        let ancestors: Vec<PathBuf> = self
-            .partition
-            .ancestors()
-            .filter(|path| !path.as_os_str().is_empty())
-            .map(|path| hierarchy.mount.join(path))
-            .collect();
-        let own = DIRECTORIES.iter().map(|below| self.directory(hierarchy, below));
-        for directory in ancestors.into_iter().rev().chain(own) {
-            directory::create(hierarchy, &directory)
-                .map_err(|e| failed("create control group", &directory, e))?;
-        }
-        Ok(())
+    /// The group of init is made last: it inherits what its parent is limited to.
+    fn create_all(&self, limits: &Limits) -> Result<()> {
+        self.layout.hierarchies.iter().try_for_each(|hierarchy| self.create_in(hierarchy))?;
+        self.limit_memory(limits.memory)?;
+        self.allow_devices(&limits.devices)?;
+        self.layout.hierarchies.iter().try_for_each(|hierarchy| {
+            let init = self.directory(hierarchy, INIT);
+            directory::create(hierarchy, &init)
+                .map_err(|e| failed("create control group", &init, e))
+        })
     }
 
-    /// Limits the memory of the container, in bytes.
-    pub fn limit_memory(&self, bytes: u64) -> Result<()> {
+    fn limit_memory(&self, bytes: u64) -> Result<()> {
         let (directory, version2) = match (self.v1_with("memory", PAYLOAD), self.v2(PAYLOAD)) {
             (Some(directory), _) => (directory, false),
             (None, Some(directory)) => (directory, true),
@@ -111,6 +111,40 @@ impl Group {
                 directory.display()
             ))
         })
+    }
+
+    fn allow_devices(&self, list: &[CharDevice]) -> Result<()> {
+        let (allowed, group) = match (self.v1_with("devices", PAYLOAD), self.v2(PAYLOAD)) {
+            (Some(group), _) => (devices::allow_only_v1(&group, list), group),
+            (None, Some(group)) => (devices::allow_only_v2(&group, list), group),
+            (None, None) => {
+                return Err(error("the host has no control over devices for the container"));
+            }
+        };
+        allowed.map_err(|e| failed("restrict devices in", &group, e))
+    }
+
+    fn create_in(&self, hierarchy: &Hierarchy) -> Result<()> {
+        let group = self.directory(hierarchy, "");
+        if group.exists() {
+            directory::remove_tree(&group)
+                .map_err(|e| failed("remove stale control group", &group, e))?;
+        }
+        let ancestors: Vec<PathBuf> = self
+            .partition
+            .ancestors()
+            .filter(|path| !path.as_os_str().is_empty())
+            .map(|path| hierarchy.mount.join(path))
+            .collect();
+        let own = DIRECTORIES
+            .iter()
+            .filter(|below| **below != INIT)
+            .map(|below| self.directory(hierarchy, below));
+        for directory in ancestors.into_iter().rev().chain(own) {
+            directory::create(hierarchy, &directory)
+                .map_err(|e| failed("create control group", &directory, e))?;
+        }
+        Ok(())
     }
 
     /// Version 1 files that take the supervisor's process ID.
@@ -273,29 +307,6 @@ impl Group {
 }
 
 impl Layout {
-    /// Domains that have groups like ours in a partition, without a process in any hierarchy: a
-    /// daemon was killed while it made them.
-    pub fn abandoned(&self, partition: &str) -> Vec<String> {
-        let partition = partition.trim_start_matches('/');
-        let places = self.hierarchies.iter().map(|it| it.mount.join(partition));
-        let mut names: Vec<String> = places
-            .clone()
-            .flat_map(|place| fs::read_dir(place).into_iter().flatten().flatten())
-            .filter(|entry| entry.path().join(SUPERVISOR).is_dir())
-            .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(SUFFIX).map(str::to_owned))
-            .collect();
-        names.sort_unstable();
-        names.dedup();
-        names.retain(|name| {
-            let groups = places.clone().map(|place| place.join(format!("{name}{SUFFIX}")));
-            // What cannot be read is not said to be empty, except what is not there.
-            !groups
-                .filter(|group| group.exists())
-                .any(|group| directory::has_processes(&group).unwrap_or(true))
-        });
-        names
-    }
-
     /// Removes a partition that this daemon made for itself, as far as it is empty.
     pub fn remove_partition(&self, partition: &str) {
         for hierarchy in &self.hierarchies {

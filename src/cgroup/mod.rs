@@ -16,9 +16,11 @@
 //! hosts, reads back the freezer's request instead of its state, and removes no group with
 //! children. Statistics too: it panics where a file of version 2 is missing.
 
+mod devices;
 mod directory;
 mod group;
 mod layout;
 
-pub use group::{Group, Usage};
+pub use devices::CharDevice;
+pub use group::{Group, Limits, Usage};
 pub use layout::{Hierarchy, Layout, Version};

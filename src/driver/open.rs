@@ -50,7 +50,6 @@ impl Driver {
         });
         driver.load()?;
         driver.reconnect().await?;
-        driver.sweep();
         driver.autostart().await?;
         Ok(driver)
     }
@@ -135,15 +134,6 @@ impl Driver {
         });
         self.registry.release(domain);
         Ok(())
-    }
-
-    /// Removes what the last daemon made for a start that it did not live to put on record.
-    fn sweep(&self) {
-        for name in self.layout.abandoned(&self.partition) {
-            if let Err(error) = Group::new(&self.layout, &self.partition, &name).remove() {
-                tracing::warn!("of an interrupted start of domain '{name}': {error}");
-            }
-        }
     }
 
     /// Starts what is to start with the daemon, once since the host booted, all at the same time.

@@ -10,7 +10,7 @@ use super::event::EventKind;
 use super::lifecycle::{Operation, State};
 use super::store::Record;
 use super::supervisor::{Notice, Supervisor};
-use crate::cgroup::Group;
+use crate::cgroup::{Group, Limits};
 use crate::container::protocol::{Message, Request};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::Domain as Document;
@@ -75,8 +75,8 @@ impl Driver {
         live: &mut Document,
     ) -> Result<()> {
         self.record(None, live)?;
-        group.create()?;
-        group.limit_memory(plan.limits.memory)?;
+        let plan::Limits { memory, devices } = plan.limits.clone();
+        group.create(&Limits { memory, devices })?;
         let supervisor = Supervisor::spawn(&self.supervisor, plan, self.store.log(&domain.name)?)?;
         let pid = supervisor.pid;
         let run = Arc::new(Run::new(supervisor, group.clone()));

@@ -20,7 +20,10 @@ pub fn build(domain: &Domain, host: &Host, placement: Placement, files: RunFiles
         name: domain.name.clone(),
         files,
         placement,
-        limits: Limits { memory: domain.memory.saturating_mul(1024) },
+        limits: Limits {
+            memory: domain.memory.saturating_mul(1024),
+            devices: mounts::allowed_devices(),
+        },
         private_network: domain.features.privnet,
         steps: mounts::steps(domain, host, &root),
         root,

@@ -119,11 +119,14 @@ pub struct Plan {
     pub restart_on_reboot: bool,
 }
 
-/// Resource limits of the container's group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Limits of the container's group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Memory, in bytes.
     pub memory: u64,
+    /// The character devices it may use, major number and minor number or all of them, and no
+    /// other: a device node can come from anywhere, from a file system that root inside mounts.
+    pub devices: Vec<(u32, Option<u32>)>,
 }
 
 /// The tree that becomes the container's `/`.

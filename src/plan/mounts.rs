@@ -20,6 +20,10 @@ const DEVICES: [(&str, u32, u32); 6] = [
     ("tty", 5, 0),
 ];
 
+/// Devices that have no node of ours, and are used: /dev/ptmx and FUSE by number, all terminals of
+/// devpts by major number.
+const WITHOUT_NODE: [(u32, Option<u32>); 3] = [(5, Some(2)), (10, Some(229)), (136, None)];
+
 /// Links every container has in `/dev`.
 const LINKS: [(&str, &str); 4] = [
     ("/dev/fd", "/proc/self/fd"),
@@ -27,6 +31,12 @@ const LINKS: [(&str, &str); 4] = [
     ("/dev/stdout", "/proc/self/fd/1"),
     ("/dev/stderr", "/proc/self/fd/2"),
 ];
+
+/// The devices a container may use, libvirt's list.
+pub(super) fn allowed_devices() -> Vec<(u32, Option<u32>)> {
+    let nodes = DEVICES.iter().map(|(_, major, minor)| (*major, Some(*minor)));
+    nodes.chain(WITHOUT_NODE).collect()
+}
 
 /// All steps after the root is in place.
 pub(super) fn steps(domain: &Domain, host: &Host, root: &Root) -> Vec<Step> {

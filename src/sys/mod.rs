@@ -6,6 +6,7 @@
 //! returns the errno as [`std::io::Error`]; callers say what they attempted.
 #![allow(unsafe_code)]
 
+pub mod bpf;
 pub mod caps;
 pub mod clone;
 pub mod fd;
