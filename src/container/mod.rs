@@ -3,7 +3,8 @@
 //! How one container runs, from top to bottom:
 //!
 //! 1. The daemon executes `nsvirt-lxc` with a plan on descriptor 0 and a socket on descriptor 1,
-//!    writes its record and says [`protocol::Request::Go`] ([`supervisor`]).
+//!    hears that it listens, writes its record and says [`protocol::Request::Go`] ([`supervisor`],
+//!    [`listener`]).
 //! 2. The supervisor makes the terminals and clones a child into new namespaces ([`start`]).
 //! 3. The child makes itself a container, step by step, and executes init ([`child`], [`tree`]).
 //! 4. The supervisor reports, then relays consoles and answers the daemon until init ends
@@ -14,6 +15,7 @@
 
 mod child;
 mod console;
+mod listener;
 mod placement;
 pub mod protocol;
 mod start;

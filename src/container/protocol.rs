@@ -43,6 +43,8 @@ pub enum Request {
 /// From the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
+    /// Unasked, once: later daemons can connect from now on, and `Go` is waited for.
+    Listening,
     /// The container runs; a pidfd of init comes along.
     Running {
         /// Init's process ID on the host.

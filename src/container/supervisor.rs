@@ -6,19 +6,17 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
-use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket,
-};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{chdir, setsid};
 
 use super::console::Console;
+use super::listener::Listener;
 use super::protocol::{self, Attempt, Exit, Failure, Message, Request};
 use super::{placement, start};
 use crate::plan::Plan;
@@ -49,48 +47,18 @@ fn take_over() -> Result<(Plan, OwnedFd), Failure> {
 }
 
 fn supervise(plan: Plan, daemon: OwnedFd) -> Result<(), Failure> {
-    setsid().attempt("start a session", "")?;
-    sys::set_signal(Signal::SIGPIPE, true).attempt("ignore", "SIGPIPE")?;
-    chdir("/").attempt("change to", "/")?;
-    umask(Mode::from_bits_truncate(0o077));
-    let socket = plan.files.socket.clone();
-    let listener = listen_at(&socket)?;
-    let result = wait_and_run(plan, daemon, listener);
-    let removed = fs::remove_file(&socket).attempt("remove", socket.display());
-    result.and(removed)
-}
-
-fn listen_at(path: &Path) -> Result<OwnedFd, Failure> {
-    let listen_at = || -> nix::Result<OwnedFd> {
-        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let listener = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
-        bind(listener.as_raw_fd(), &UnixAddr::new(path)?)?;
-        listen(&listener, Backlog::new(8)?)?;
-        Ok(listener)
-    };
-    listen_at().attempt("listen on", path.display())
-}
-
-/// Waits until the run is on record, so that no container exists that a later daemon would not
-/// find, then starts it and stays until its end.
-fn wait_and_run(plan: Plan, daemon: OwnedFd, listener: OwnedFd) -> Result<(), Failure> {
-    let request =
-        protocol::receive::<Request>(daemon.as_fd()).attempt("hear from the daemon", "")?;
-    let Some((Request::Go, _)) = request else {
-        // The daemon gave up, or died before it said Go.
-        return Ok(());
-    };
-    let consoles = (0..plan.consoles).map(|_| Console::open()).collect::<Result<Vec<_>, _>>();
-    match consoles.and_then(|consoles| Ok((consoles, start::start(&plan)?))) {
-        Ok((consoles, init)) => {
-            let consoles = consoles.into_iter().map(Some).collect();
+    match prepare(&plan, &daemon) {
+        Ok(Some((listener, consoles, init))) => {
             let daemon = Some(daemon);
-            Supervisor { plan, listener, daemon, consoles, init }.run()
+            let consoles = consoles.into_iter().map(Some).collect();
+            let mut supervisor = Supervisor { plan, listener, daemon, consoles, init };
+            let result = supervisor.run();
+            result.and(supervisor.listener.close())
         }
+        Ok(None) => Ok(()),
         Err(failure) => {
-            if let Err(error) =
-                protocol::send(daemon.as_fd(), &Message::Failed(failure.clone()), &[])
-            {
+            let message = Message::Failed(failure.clone());
+            if let Err(error) = protocol::send(daemon.as_fd(), &message, &[]) {
                 eprintln!("nsvirt-lxc: cannot tell the daemon: {error}");
             }
             Err(failure)
@@ -98,9 +66,49 @@ fn wait_and_run(plan: Plan, daemon: OwnedFd, listener: OwnedFd) -> Result<(), Fa
     }
 }
 
+type Prepared = (Listener, Vec<Console>, start::Init);
+
+/// Starts the container after the daemon's word, or not at all without it.
+///
+/// A daemon that comes after a crash finds a supervisor by its record and its socket. So the
+/// socket is there before the daemon, told so, makes the record, and nothing is started before
+/// the record is there.
+fn prepare(plan: &Plan, daemon: &OwnedFd) -> Result<Option<Prepared>, Failure> {
+    setsid().attempt("start a session", "")?;
+    sys::set_signal(Signal::SIGPIPE, true).attempt("ignore", "SIGPIPE")?;
+    chdir("/").attempt("change to", "/")?;
+    umask(Mode::from_bits_truncate(0o077));
+    let listener = Listener::bind(&plan.files.socket)?;
+    let started = wait_and_start(plan, daemon);
+    match started {
+        Ok(Some((consoles, init))) => Ok(Some((listener, consoles, init))),
+        Ok(None) => listener.close().map(|()| None),
+        Err(failure) => {
+            if let Err(left) = listener.close() {
+                eprintln!("nsvirt-lxc: {left}");
+            }
+            Err(failure)
+        }
+    }
+}
+
+fn wait_and_start(
+    plan: &Plan,
+    daemon: &OwnedFd,
+) -> Result<Option<(Vec<Console>, start::Init)>, Failure> {
+    protocol::send(daemon.as_fd(), &Message::Listening, &[]).attempt("tell the daemon", "")?;
+    let request = protocol::receive::<Request>(daemon.as_fd());
+    let Some((Request::Go, _)) = request.attempt("hear from the daemon", "")? else {
+        // The daemon gave up, or died before it said Go.
+        return Ok(None);
+    };
+    let consoles = (0..plan.consoles).map(|_| Console::open()).collect::<Result<Vec<_>, _>>()?;
+    Ok(Some((consoles, start::start(plan)?)))
+}
+
 struct Supervisor {
     plan: Plan,
-    listener: OwnedFd,
+    listener: Listener,
     /// The daemon, while one is connected.
     daemon: Option<OwnedFd>,
     /// The host's side of each console; one that failed is given up, the container goes on.
@@ -118,7 +126,7 @@ struct Events {
 }
 
 impl Supervisor {
-    fn run(mut self) -> Result<(), Failure> {
+    fn run(&mut self) -> Result<(), Failure> {
         self.announce_running();
         placement::join_v1(&self.plan.placement.supervisor_tasks)?;
         placement::join_v2(&self.plan.placement.supervisor_v2)?;
@@ -241,9 +249,9 @@ impl Supervisor {
     }
 
     fn accept(&mut self) {
-        match sys::fd::accept(self.listener.as_fd()) {
-            Ok(daemon) => self.daemon = Some(daemon),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        match self.listener.accept() {
+            Ok(Some(daemon)) => self.daemon = Some(daemon),
+            Ok(None) => {}
             Err(error) => eprintln!("nsvirt-lxc: cannot accept the daemon: {error}"),
         }
     }

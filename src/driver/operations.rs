@@ -8,6 +8,7 @@ use super::init_request::{self, VIA_INITCTL, VIA_SIGNAL, Wish};
 use super::lifecycle::{Operation, State};
 use super::run::reason;
 use super::store::Record;
+use super::supervisor::unexpected;
 use super::{Driver, check_flags};
 use crate::container::protocol::{Message, Request};
 use crate::error::{Error, ErrorCode, Result};
@@ -264,10 +265,7 @@ impl Driver {
         match answer {
             Message::Done => Ok(fds.pop()),
             Message::Refused(failure) => Err(Error::new(ErrorCode::OperationFailed, failure)),
-            other => Err(Error::new(
-                ErrorCode::InternalError,
-                format!("supervisor {} answered {other:?}", run.supervisor.pid),
-            )),
+            other => Err(unexpected(run.supervisor.pid, &other)),
         }
     }
 }

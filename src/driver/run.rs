@@ -9,7 +9,7 @@ use super::domain::{Domain, Run};
 use super::event::EventKind;
 use super::lifecycle::{Operation, State};
 use super::store::Record;
-use super::supervisor::{Notice, Supervisor};
+use super::supervisor::{Notice, Supervisor, unexpected};
 use crate::cgroup::{Group, Limits};
 use crate::container::protocol::{Message, Request};
 use crate::error::{Error, ErrorCode, Result};
@@ -82,6 +82,7 @@ impl Driver {
         let run = Arc::new(Run::new(supervisor, group.clone()));
         domain.set_run(Some(run.clone()));
         tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
+        run.supervisor.listening().await?;
         live.id = Some(pid);
         self.record(Some(pid), live)?;
         meet(&run, &Request::Go, live).await
@@ -194,13 +195,7 @@ pub(super) async fn meet(run: &Run, request: &Request, live: &mut Document) -> R
             }
             Ok(())
         }
-        (Message::Failed(failure), _) => {
-            Err(Error::new(ErrorCode::InternalError, format!("guest failed to start: {failure}")))
-        }
-        (answer, _) => Err(Error::new(
-            ErrorCode::InternalError,
-            format!("supervisor {} answered {answer:?}", run.supervisor.pid),
-        )),
+        (answer, _) => Err(unexpected(run.supervisor.pid, &answer)),
     }
 }
 

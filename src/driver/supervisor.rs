@@ -106,7 +106,26 @@ impl Supervisor {
         let mut answers = self.answers.lock().await;
         protocol::send(self.socket.get_ref().as_fd(), request, &[])
             .map_err(|e| Error::system(format!("cannot reach supervisor {}", self.pid), e))?;
+        self.answer(&mut answers).await
+    }
+
+    /// Waits until a supervisor that was just executed listens for daemons to come.
+    pub(super) async fn listening(&self) -> Result<()> {
+        match self.answer(&mut *self.answers.lock().await).await? {
+            (Message::Listening, _) => Ok(()),
+            (answer, _) => Err(unexpected(self.pid, &answer)),
+        }
+    }
+
+    async fn answer(
+        &self,
+        answers: &mut mpsc::UnboundedReceiver<Option<Answer>>,
+    ) -> Result<Answer> {
         match tokio::time::timeout(PATIENCE, answers.recv()).await {
+            Ok(Some(Some((Message::Failed(failure), _)))) => Err(Error::new(
+                ErrorCode::InternalError,
+                format!("guest failed to start: {failure}"),
+            )),
             Ok(Some(Some(answer))) => Ok(answer),
             Ok(_) => Err(Error::new(
                 ErrorCode::InternalError,
@@ -154,6 +173,11 @@ impl Supervisor {
             }
         }
     }
+}
+
+/// An answer that is none to what was asked.
+pub(super) fn unexpected(pid: u32, answer: &Message) -> Error {
+    Error::new(ErrorCode::InternalError, format!("supervisor {pid} answered {answer:?}"))
 }
 
 /// The process of a supervisor.
