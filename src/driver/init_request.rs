@@ -95,16 +95,21 @@ impl Kind {
     }
 }
 
-/// Whether a process has a handler for a signal or waits for it with `sigwait(3)` or a signalfd
-/// (then it is blocked); to process 1 nothing else gets through.
+/// Whether a signal gets through to a process.
 fn handles(pid: u32, signal: i32) -> Result<bool> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))
         .map_err(|e| Error::system("cannot see the container's init", e))?;
+    Ok(catches(&status, signal))
+}
+
+/// Whether a process with that `/proc/PID/status` has a handler for a signal, or waits for it with
+/// `sigwait(3)` or a signalfd (then it is blocked); to process 1 nothing else gets through.
+fn catches(status: &str, signal: i32) -> bool {
     let bit = 1_u64 << signal.saturating_sub(1);
-    Ok(["SigCgt:\t", "SigBlk:\t"].iter().any(|field| {
+    ["SigCgt:\t", "SigBlk:\t"].iter().any(|field| {
         let mask = status.lines().find_map(|line| line.strip_prefix(field));
         mask.and_then(|mask| u64::from_str_radix(mask, 16).ok()).is_some_and(|it| it & bit != 0)
-    }))
+    })
 }
 
 /// Opens the FIFO of a System V init. Paths inside are the container's to choose, so links in
@@ -164,7 +169,11 @@ mod tests {
 
     #[test]
     fn only_signals_that_arrive_are_sent() {
-        let own = std::process::id();
-        assert!(!handles(own, Signal::SIGUSR2 as i32).unwrap());
+        let status = "SigBlk:\t0000000000000001\nSigIgn:\t0000000000001000\n\
+                      SigCgt:\t0000000000004000\n";
+        assert!(catches(status, Signal::SIGTERM as i32), "a handler");
+        assert!(catches(status, Signal::SIGHUP as i32), "blocked, to be waited for");
+        assert!(!catches(status, Signal::SIGPIPE as i32), "ignored");
+        assert!(!catches(status, Signal::SIGUSR2 as i32), "at its default");
     }
 }

@@ -175,3 +175,21 @@ fn a_ram_file_system_has_its_size() {
     let written = domain.console().wait_for("done\r\n");
     assert_eq!(written.trim(), (2048 * 1024).to_string());
 }
+
+#[test]
+fn devices_do_not_open_wherever_their_nodes_come_from() {
+    let Some(host) = Host::new("devices_do_not_open_wherever_their_nodes_come_from") else {
+        return;
+    };
+    // Root inside may mount a file system with nodes for every device of the host.
+    let script = "mkdir -p /host && mount -t devtmpfs none /host && \
+                  for it in null kmsg; do \
+                  if (: < /host/$it) 2>/dev/null; then echo $it opens; else echo $it is shut; fi; \
+                  done; umount /host; echo tried; while read line; do :; done";
+    let domain = host.run(&host.document("devtmpfs").script(script));
+    let printed = domain.console().wait_for("tried\r\n");
+    assert!(printed.contains("null opens"), "{printed}");
+    assert!(printed.contains("kmsg is shut"), "{printed}");
+    domain.destroy().unwrap();
+    host.assert_idle();
+}

@@ -247,7 +247,7 @@ fn definitions_survive_and_broken_ones_are_kept() {
     }
     fs::write(host.paths.definitions().join("good.xml.new"), "half written").unwrap();
     host.start_daemon();
-    assert_eq!(host.bus().list(0).unwrap(), [good.path.clone()]);
+    assert_eq!(host.bus().list(0).unwrap(), [good.path.as_str()]);
     assert_eq!(again(&host, &good).xml(2).unwrap(), xml);
     let log = host.log();
     for (name, bytes) in broken {

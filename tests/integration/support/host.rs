@@ -35,7 +35,8 @@ pub struct Host {
 pub fn is_root(test: &str) -> bool {
     let root = nix::unistd::geteuid().is_root();
     if !root {
-        writeln!(std::io::stderr(), "needs root: {test}").unwrap();
+        let mut terminal = std::io::stderr();
+        writeln!(terminal, "needs root: {test}").unwrap();
     }
     root
 }
