@@ -207,7 +207,9 @@ left=$(
     # Processes whose program or arguments name our directory, mounts in it, control groups.
     for process in /proc/[0-9]*; do
         [ "$process" != "/proc/$$" ] || continue
-        tr '\0' ' ' <"$process/cmdline" 2>/dev/null | grep -F "$dir/" | sed "s:^:$process :" || true
+        # Others come and go meanwhile.
+        { tr '\0' ' ' <"$process/cmdline"; } 2>/dev/null | grep -F "$dir/" |
+            sed "s:^:$process :" || true
     done
     grep -F " $dir/" /proc/self/mountinfo || true
     ls -d "/sys/fs/cgroup$partition" "/sys/fs/cgroup"/*"$partition" 2>/dev/null || true
