@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::attributes::{NODEV, NOEXEC, NOSUID, RDONLY};
 use super::{Hierarchy, HierarchyKind, Host, Root, Source, Step};
-use crate::model::{Domain, FilesystemSource};
+use crate::model::{Domain, Filesystem, FilesystemSource};
 
 /// Character devices every container has.
 const DEVICES: [(&str, u32, u32); 6] = [
@@ -44,8 +44,8 @@ pub(super) fn steps(domain: &Domain, host: &Host, root: &Root) -> Vec<Step> {
     steps.extend(kernel(domain, host));
     steps.extend(cgroups(host));
     steps.extend(devices(domain));
-    steps.extend(masks(host, root));
-    steps.extend(filesystems(domain));
+    steps.extend(masks(host, &root.source, "/"));
+    steps.extend(filesystems(domain, host));
     steps
 }
 
@@ -136,39 +136,35 @@ fn devices(domain: &Domain) -> Vec<Step> {
     steps
 }
 
-/// Covers the daemon's own directories where the root would show them: with the sockets in there
-/// a process inside could command the daemon outside.
-fn masks(host: &Host, root: &Root) -> Vec<Step> {
-    let hidden = host.private_directories.iter().filter_map(|path| inside(path, &root.source));
+/// Covers the daemon's own directories where a directory of the host, mounted at `target`, would
+/// show them: with the sockets in there a process inside could command the daemon outside.
+fn masks(host: &Host, source: &Path, target: &str) -> Vec<Step> {
+    let hidden = host.private_directories.iter().filter_map(|path| {
+        let rest = path.strip_prefix(source).ok()?;
+        Path::new(target).join(rest).into_os_string().into_string().ok()
+    });
     let empty = || new("tmpfs", &[("mode", "0"), ("size", "0")]);
     hidden.map(|path| mount(empty(), path, NOSUID | NODEV | NOEXEC | RDONLY)).collect()
 }
 
-/// The path inside the container of a host path below its root.
-fn inside(path: &Path, root: &Path) -> Option<String> {
-    let rest = path.strip_prefix(root).ok()?;
-    if rest.as_os_str().is_empty() {
-        return None;
-    }
-    Path::new("/").join(rest).into_os_string().into_string().ok()
+/// The document's file systems in its order, without the root.
+fn filesystems(domain: &Domain, host: &Host) -> Vec<Step> {
+    let below = domain.devices.filesystems.iter().filter(|filesystem| filesystem.target != "/");
+    below.flat_map(|filesystem| self::filesystem(filesystem, host)).collect()
 }
 
-/// The document's file systems in its order, without the root.
-fn filesystems(domain: &Domain) -> Vec<Step> {
-    let below = domain.devices.filesystems.iter().filter(|filesystem| filesystem.target != "/");
-    below
-        .map(|filesystem| {
-            let access = if filesystem.readonly { RDONLY } else { 0 };
-            match &filesystem.source {
-                FilesystemSource::Mount { dir } => {
-                    mount(Source::Host(dir.into()), &filesystem.target, access)
-                }
-                FilesystemSource::Ram { usage } => {
-                    let size = usage.saturating_mul(1024).to_string();
-                    let tmpfs = new("tmpfs", &[("size", &size)]);
-                    mount(tmpfs, &filesystem.target, NOSUID | NODEV | access)
-                }
-            }
-        })
-        .collect()
+fn filesystem(filesystem: &Filesystem, host: &Host) -> Vec<Step> {
+    let Filesystem { source, target, readonly, .. } = filesystem;
+    let access = if *readonly { RDONLY } else { 0 };
+    match source {
+        FilesystemSource::Mount { dir } => {
+            let mut steps = vec![mount(Source::Host(dir.into()), target, access)];
+            steps.extend(masks(host, Path::new(dir), target));
+            steps
+        }
+        FilesystemSource::Ram { usage } => {
+            let size = usage.saturating_mul(1024).to_string();
+            vec![mount(new("tmpfs", &[("size", &size)]), target, NOSUID | NODEV | access)]
+        }
+    }
 }

@@ -123,15 +123,17 @@ fn no_root_no_start() {
 }
 
 #[test]
-fn the_daemons_directories_are_covered_where_the_root_shows_them() {
-    let covered = |plan: &Plan| {
-        plan.steps
-            .iter()
-            .any(|step| matches!(step, Step::Mount { target, .. } if target == "/srv/nsvirt/run"))
+fn the_daemons_directories_are_covered_where_they_would_show() {
+    let covered = |devices: &str, path: &str| {
+        let plan = plan(&domain(devices), &host()).unwrap();
+        plan.steps.iter().any(|step| matches!(step, Step::Mount { target, .. } if target == path))
     };
-    assert!(!covered(&plan(&domain(ROOT), &host()).unwrap()));
-    let named = "<filesystem><source dir='/'/><target dir='/'/><readonly/></filesystem>";
-    assert!(covered(&plan(&domain(named), &host()).unwrap()));
+    assert!(!covered(ROOT, "/srv/nsvirt/run"));
+    let host_root = "<filesystem><source dir='/'/><target dir='/'/><readonly/></filesystem>";
+    assert!(covered(host_root, "/srv/nsvirt/run"));
+    let below =
+        format!("{ROOT}<filesystem><source dir='/srv'/><target dir='/mnt/srv'/></filesystem>");
+    assert!(covered(&below, "/mnt/srv/nsvirt/run"));
 }
 
 #[test]
