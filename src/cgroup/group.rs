@@ -152,9 +152,11 @@ impl Group {
         self.v1().map(|h| self.directory(h, SUPERVISOR).join("tasks")).collect()
     }
 
-    /// Version 2 directory of the supervisor.
+    /// Version 2 directory of the supervisor, on a host with version 2 alone. Where there is version
+    /// 1 as well its groups are enough, and entering version 2 stops every fork of the host for
+    /// milliseconds.
     pub fn supervisor_v2(&self) -> Option<PathBuf> {
-        self.v2(SUPERVISOR)
+        if self.v1().next().is_some() { None } else { self.v2(SUPERVISOR) }
     }
 
     /// Version 1 files that take init's process ID.
