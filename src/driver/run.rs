@@ -75,13 +75,14 @@ impl Driver {
         live: &mut Document,
     ) -> Result<()> {
         self.record(None, live)?;
-        let plan::Limits { memory, devices } = plan.limits.clone();
-        group.create(&Limits { memory, devices })?;
         let supervisor = Supervisor::spawn(&self.supervisor, plan, self.store.log(&domain.name)?)?;
         let pid = supervisor.pid;
         let run = Arc::new(Run::new(supervisor, group.clone()));
         domain.set_run(Some(run.clone()));
         tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
+        // Meanwhile the supervisor starts up on another processor.
+        let plan::Limits { memory, devices } = plan.limits.clone();
+        group.create(&Limits { memory, devices })?;
         run.supervisor.listening().await?;
         live.id = Some(pid);
         self.record(Some(pid), live)?;
