@@ -48,6 +48,9 @@ fn set_up(plan: &Plan, devpts: &DetachedMount, reporter: &OwnedFd) -> Result<Inf
     check_init(plan)?;
     chdir(plan.init.directory.as_str())
         .attempt("change to init's directory", &plan.init.directory)?;
+    if plan.linux32 {
+        crate::sys::set_linux32().attempt("become a 32-bit system", "")?;
+    }
     reset_signals()?;
     capabilities::drop(plan.drop_capabilities).attempt("drop capabilities", "")?;
     keep_only_standard(reporter)?;

@@ -7,7 +7,7 @@ use zbus::{Message, ObjectPath, OwnedVariant, Variant};
 
 use super::fault::{Fault, arguments, reply};
 use super::object::domain_path;
-use crate::driver::{Domain, Driver};
+use crate::driver::{Domain, Driver, unsupported_flags};
 use crate::error::{Error, ErrorCode};
 
 pub(super) const INTERFACE: &str = "org.libvirt.Connect";
@@ -35,6 +35,19 @@ pub(super) async fn call(
         }
         "DomainLookupByName" => driver.lookup_by_name(&arguments::<String>(call)?)?,
         "DomainLookupByUUID" => driver.lookup_by_uuid(uuid(&arguments::<String>(call)?)?)?,
+        "GetCapabilities" => {
+            arguments::<()>(call)?;
+            return reply(call, &driver.capabilities());
+        }
+        "GetDomainCapabilities" => {
+            let (emulator, arch, machine, virttype, flags): (String, String, String, String, u32) =
+                arguments(call)?;
+            if flags != 0 {
+                return Err(unsupported_flags(flags, "connectGetDomainCapabilities").into());
+            }
+            let text = driver.domain_capabilities(&emulator, &arch, &machine, &virttype)?;
+            return reply(call, &text);
+        }
         "ListDomains" => {
             let domains = driver.list(arguments(call)?)?;
             let paths: Vec<ObjectPath<'_>> =

@@ -21,6 +21,7 @@ mod supervisor;
 pub use config::{Config, Paths};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
+pub use host::{Cache, Cell, Cpu, Pages, Topology};
 pub use operations::{ConsoleSize, Info};
 
 use std::path::PathBuf;
@@ -127,6 +128,40 @@ impl Driver {
     /// The libvirt whose API this is: 9.0.0, encoded as libvirt encodes versions.
     pub fn lib_version(&self) -> u64 {
         9_000_000
+    }
+
+    /// `<capabilities>`: what the host is, and which guests it can have. Read anew at each call.
+    pub fn capabilities(&self) -> String {
+        let emulator = self.supervisor.to_string_lossy();
+        host::capabilities::capabilities(&self.facts(&emulator), &self.topology())
+    }
+
+    /// `<domainCapabilities>`: what a container can have. Empty arguments mean what the driver
+    /// has; others must be that.
+    pub fn domain_capabilities(
+        &self,
+        emulator: &str,
+        arch: &str,
+        machine: &str,
+        virttype: &str,
+    ) -> Result<String> {
+        let own = self.supervisor.to_string_lossy();
+        let wanted = host::capabilities::Wanted { emulator, arch, machine, virttype };
+        host::capabilities::domain_capabilities(&self.facts(&own), &self.topology(), &wanted)
+    }
+
+    /// Processors, memory and caches of the host, as they are now.
+    pub fn topology(&self) -> Topology {
+        Topology::read("/sys".as_ref(), "/proc".as_ref())
+    }
+
+    fn facts<'a>(&'a self, emulator: &'a str) -> host::capabilities::Facts<'a> {
+        host::capabilities::Facts {
+            arch: &self.host.arch,
+            emulator,
+            uuid: host::capabilities::host_uuid(),
+            iommu: host::capabilities::has_iommu(),
+        }
     }
 
     /// The host's name.

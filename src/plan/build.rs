@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::arch::guest_archs;
 use super::{Host, Limits, Placement, Plan, Root, RunFiles, init, mounts};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain, Filesystem, FilesystemSource, LifecycleAction};
@@ -11,7 +12,7 @@ use crate::model::{Domain, Filesystem, FilesystemSource, LifecycleAction};
 /// Fails with `ConfigUnsupported` when the document asks for something that cannot be had here:
 /// no root file system, no console, an architecture the host does not run.
 pub fn build(domain: &Domain, host: &Host, placement: Placement, files: RunFiles) -> Result<Plan> {
-    check_arch(domain, host)?;
+    let linux32 = is_linux32(domain, host)?;
     let root = root(domain, host)?;
     if domain.devices.consoles.is_empty() {
         return Err(unsupported("At least one PTY console is required"));
@@ -30,6 +31,7 @@ pub fn build(domain: &Domain, host: &Host, placement: Placement, files: RunFiles
         hostname: init::hostname(&domain.name),
         consoles: domain.devices.consoles.len(),
         drop_capabilities: DEFAULT_DROP.iter().fold(0, |mask, bit| mask | 1 << bit),
+        linux32,
         init: init::init(domain),
         restart_on_reboot: matches!(
             domain.on_reboot,
@@ -66,15 +68,19 @@ fn root(domain: &Domain, host: &Host) -> Result<Root> {
     }
 }
 
-/// libvirt's names of 32-bit alternatives are refused until the personality can be set.
-fn check_arch(domain: &Domain, host: &Host) -> Result<()> {
-    match &domain.os.arch {
-        Some(arch) if *arch != host.arch => Err(unsupported(format!(
-            "domain '{}' is for architecture '{arch}', this host runs '{}'",
-            domain.name, host.arch
-        ))),
-        _ => Ok(()),
+/// Whether the container is of the host's 32-bit alternative; any other than these two is refused.
+fn is_linux32(domain: &Domain, host: &Host) -> Result<bool> {
+    let archs = guest_archs(&host.arch);
+    let wanted = domain.os.arch.as_deref().unwrap_or(&host.arch);
+    if archs.iter().any(|(arch, _)| *arch == wanted) {
+        return Ok(wanted != host.arch);
     }
+    let known: Vec<&str> = archs.iter().map(|(arch, _)| *arch).collect();
+    Err(unsupported(format!(
+        "domain '{}' is for architecture '{wanted}', this host runs {}",
+        domain.name,
+        known.join(" and ")
+    )))
 }
 
 fn unsupported(detail: impl std::fmt::Display) -> Error {

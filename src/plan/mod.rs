@@ -5,6 +5,7 @@
 //! unit tests call it without root. The supervisor and the child then obey the plan step by step;
 //! there is no `Option` left to interpret, and nothing in it is libvirt's any more.
 
+mod arch;
 mod build;
 mod init;
 mod mounts;
@@ -12,6 +13,7 @@ mod mounts;
 #[cfg(test)]
 mod tests;
 
+pub use arch::guest_archs;
 pub use build::build;
 
 use std::path::PathBuf;
@@ -113,6 +115,8 @@ pub struct Plan {
     pub consoles: usize,
     /// Capabilities to drop for good: bit N is capability N.
     pub drop_capabilities: u64,
+    /// Whether programs are told that this is the host's 32-bit alternative (`PER_LINUX32`).
+    pub linux32: bool,
     /// What is executed.
     pub init: Init,
     /// Whether `reboot` inside starts the container anew (otherwise it ends).

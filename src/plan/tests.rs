@@ -142,3 +142,16 @@ fn a_plan_survives_the_way_to_the_supervisor() {
     let text = serde_json::to_string(&plan).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
 }
+
+#[test]
+fn the_32_bit_alternative_is_a_personality_and_others_are_refused() {
+    let of = |arch: &str| {
+        let mut domain = domain(ROOT);
+        domain.os.arch = Some(arch.to_owned());
+        plan(&domain, &host())
+    };
+    assert!(!of("x86_64").unwrap().linux32);
+    assert!(of("i686").unwrap().linux32);
+    let error = of("sparc").unwrap_err();
+    assert!(error.message.contains("x86_64 and i686"), "{error}");
+}

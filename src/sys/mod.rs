@@ -53,3 +53,11 @@ pub fn reset_signals() -> io::Result<()> {
     }
     Ok(())
 }
+
+/// Lets programs see the 32-bit alternative of the host's architecture in `uname(2)`
+/// (`personality(2)`); it stays over exec.
+pub fn set_linux32() -> io::Result<()> {
+    const PER_LINUX32: libc::c_ulong = 8;
+    // SAFETY: integers only.
+    check(unsafe { libc::personality(PER_LINUX32) }.into()).map(drop)
+}

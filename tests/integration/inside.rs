@@ -125,3 +125,20 @@ fn namespaces_are_its_own_and_the_network_is_if_asked() {
     let processes: u32 = own.one("processes").parse().unwrap();
     assert!((1..=5).contains(&processes), "{processes}");
 }
+
+#[test]
+fn a_32_bit_container_is_told_so() {
+    let Some(host) = Host::new("a_32_bit_container_is_told_so") else {
+        return;
+    };
+    if std::env::consts::ARCH != "x86_64" {
+        return;
+    }
+    let script = "uname -m; echo told; while read line; do :; done";
+    let text = host.document("narrow").script(script).to_string();
+    let narrow = text.replace("<type>exe</type>", "<type arch='i686'>exe</type>");
+    assert_ne!(text, narrow);
+    let domain = host.bus().create_xml(&narrow).unwrap();
+    assert!(domain.console().wait_for("told\r\n").contains("i686"));
+    domain.destroy().unwrap();
+}

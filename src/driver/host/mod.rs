@@ -1,6 +1,11 @@
 //! The host's facts, probed once.
 
+pub(super) mod capabilities;
+mod topology;
+
 use std::path::Path;
+
+pub use topology::{Cache, Cell, Cpu, Pages, Topology};
 
 use super::config::{Config, Paths};
 use crate::cgroup::{Hierarchy, Layout, Version};
