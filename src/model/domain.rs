@@ -2,8 +2,8 @@
 
 use super::lifecycle::Event;
 use super::{
-    Clock, Devices, Features, LifecycleAction, Os, Uuid, identity, memory, metadata, resource,
-    unsupported, vcpu,
+    BlockTune, Clock, Devices, Features, IoThreads, LifecycleAction, MemoryTune, Os, Uuid, Vcpus,
+    identity, iothreads, memory, metadata, resource, shape, unsupported,
 };
 use crate::error::Result;
 use crate::xml::{self, Element, Writer};
@@ -28,8 +28,18 @@ pub struct Domain {
     pub memory: u64,
     /// The balloon's target in KiB, between 1 and `memory`; without effect on containers.
     pub current_memory: u64,
-    /// How many processors the document names; at least 1. Without effect on containers.
-    pub vcpu: u32,
+    /// Whether memory is in core dumps, when the document says; without effect on containers.
+    pub dump_core: Option<bool>,
+    /// Shares and limits of block devices.
+    pub block_tune: BlockTune,
+    /// Further limits on memory.
+    pub memory_tune: MemoryTune,
+    /// The processors.
+    pub vcpus: Vcpus,
+    /// Threads for input and output; without effect on containers.
+    pub iothreads: IoThreads,
+    /// `<defaultiothread>`; without effect on containers.
+    pub default_iothread: Option<Element>,
     /// The parent in the cgroup tree: `<resource><partition>`.
     pub partition: Option<String>,
     /// What runs inside.
@@ -77,7 +87,12 @@ impl Domain {
             metadata: metadata::parse(root),
             memory,
             current_memory,
-            vcpu: vcpu::parse(root)?,
+            dump_core: memory::parse_dump_core(root)?,
+            block_tune: BlockTune::parse(root)?,
+            memory_tune: MemoryTune::parse(root)?,
+            vcpus: Vcpus::parse(root)?,
+            iothreads: IoThreads::parse(root)?,
+            default_iothread: iothreads::parse_default(root)?,
             partition: resource::parse(root)?,
             os: Os::parse(root)?,
             features: Features::parse(root),
@@ -103,8 +118,14 @@ impl Domain {
         if let Some(metadata) = &self.metadata {
             w.element(metadata);
         }
-        memory::format(&mut w, self.memory, self.current_memory);
-        vcpu::format(&mut w, self.vcpu);
+        memory::format(&mut w, self.memory, self.current_memory, self.dump_core);
+        self.block_tune.format(&mut w);
+        self.memory_tune.format(&mut w);
+        self.vcpus.format(&mut w);
+        self.iothreads.format(&mut w);
+        if let Some(thread) = &self.default_iothread {
+            shape::format(&mut w, thread);
+        }
         resource::format(&mut w, self.partition.as_deref());
         self.os.format(&mut w);
         self.features.format(&mut w);

@@ -7,6 +7,8 @@
 //! Nothing here knows the host: what depends on it is filled in by
 //! [`Domain::fill_host_defaults`] or checked by the driver when the container starts.
 
+mod bitmap;
+mod blkiotune;
 mod clock;
 mod console;
 mod devices;
@@ -14,16 +16,22 @@ mod domain;
 mod features;
 mod filesystem;
 mod identity;
+mod iothreads;
 mod lifecycle;
 mod memory;
+mod memtune;
 mod metadata;
 mod os;
+mod read;
 mod resource;
 #[cfg(test)]
 mod samples;
+mod shape;
 mod unsupported;
 mod vcpu;
 
+pub use bitmap::Bitmap;
+pub use blkiotune::{BlockDeviceTune, BlockTune};
 pub use clock::Clock;
 pub use console::Console;
 pub use devices::Devices;
@@ -31,7 +39,10 @@ pub use domain::{Domain, View};
 pub use features::Features;
 pub use filesystem::{AccessMode, Filesystem, FilesystemSource};
 pub use identity::{MAX_NAME_BYTES, check_name};
+pub use iothreads::IoThreads;
 pub use lifecycle::LifecycleAction;
 pub use memory::MAX_KIB;
+pub use memtune::MemoryTune;
 pub use os::Os;
 pub use uuid::Uuid;
+pub use vcpu::{VcpuPlacement, Vcpus};

@@ -8,6 +8,7 @@
 mod build;
 mod init;
 mod mounts;
+mod unsupported;
 
 #[cfg(test)]
 mod tests;

@@ -148,15 +148,13 @@ fn domain() -> impl Strategy<Value = Domain> {
         |((name, title, description, partition), sizes, os, privnet, on, devices)| {
             let (memory, current, vcpu, uuid) = sizes;
             Domain {
-                id: None,
                 name,
                 uuid: Uuid::from_u128(uuid),
                 title,
                 description,
-                metadata: None,
                 memory,
                 current_memory: 1 + current % memory,
-                vcpu,
+                vcpus: Vcpus { maximum: vcpu, current: vcpu, ..Vcpus::default() },
                 partition,
                 os,
                 features: Features { privnet },
@@ -165,6 +163,7 @@ fn domain() -> impl Strategy<Value = Domain> {
                 on_reboot: on,
                 on_crash: LifecycleAction::CoredumpDestroy,
                 devices,
+                ..Domain::parse(&document("")).unwrap()
             }
         },
     )
