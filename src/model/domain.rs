@@ -2,8 +2,8 @@
 
 use super::lifecycle::Event;
 use super::{
-    BlockTune, Clock, Devices, Features, IoThreads, LifecycleAction, MemoryTune, Os, Uuid, Vcpus,
-    identity, iothreads, memory, metadata, resource, shape, unsupported,
+    BlockTune, Clock, CpuTune, Devices, Features, IoThreads, LifecycleAction, MemoryTune, NumaTune,
+    Os, Uuid, Vcpus, identity, iothreads, memory, metadata, resource, shape, unsupported,
 };
 use crate::error::Result;
 use crate::xml::{self, Element, Writer};
@@ -40,6 +40,10 @@ pub struct Domain {
     pub iothreads: IoThreads,
     /// `<defaultiothread>`; without effect on containers.
     pub default_iothread: Option<Element>,
+    /// Processor time and placement.
+    pub cpu_tune: CpuTune,
+    /// The host's memory nodes.
+    pub numa_tune: NumaTune,
     /// The parent in the cgroup tree: `<resource><partition>`.
     pub partition: Option<String>,
     /// What runs inside.
@@ -78,6 +82,9 @@ impl Domain {
         check_root(root)?;
         unsupported::check(root)?;
         let (memory, current_memory) = memory::parse(root)?;
+        let mut vcpus = Vcpus::parse(root)?;
+        let iothreads = IoThreads::parse(root)?;
+        let numa_tune = NumaTune::parse(root, &mut vcpus, 0)?;
         Ok(Self {
             id: None,
             name: identity::parse_name(root)?,
@@ -90,8 +97,10 @@ impl Domain {
             dump_core: memory::parse_dump_core(root)?,
             block_tune: BlockTune::parse(root)?,
             memory_tune: MemoryTune::parse(root)?,
-            vcpus: Vcpus::parse(root)?,
-            iothreads: IoThreads::parse(root)?,
+            cpu_tune: CpuTune::parse(root, &vcpus, &iothreads)?,
+            numa_tune,
+            vcpus,
+            iothreads,
             default_iothread: iothreads::parse_default(root)?,
             partition: resource::parse(root)?,
             os: Os::parse(root)?,
@@ -126,6 +135,8 @@ impl Domain {
         if let Some(thread) = &self.default_iothread {
             shape::format(&mut w, thread);
         }
+        self.cpu_tune.format(&mut w);
+        self.numa_tune.format(&mut w);
         resource::format(&mut w, self.partition.as_deref());
         self.os.format(&mut w);
         self.features.format(&mut w);

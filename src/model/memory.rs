@@ -96,6 +96,31 @@ pub(super) fn to_kib(element: &Element, value: u64, unit: Option<&str>) -> Resul
     })
 }
 
+/// The size in an attribute that must be there, with the unit in another, in bytes.
+pub(super) fn bytes(element: &Element, value: &str, unit: &str) -> Result<u64> {
+    let text = element.attr(value).unwrap_or_default();
+    let unit = element.attr(unit).filter(|unit| !unit.is_empty()).unwrap_or("KiB");
+    let Some(number) = number::<u64>(text) else {
+        let detail = match text {
+            "" => format!("missing element or attribute './@{value}'"),
+            _ => format!("Invalid value '{text}' for element or attribute './@{value}'"),
+        };
+        return Err(element.error(detail));
+    };
+    to_kib(element, number, Some(unit))?;
+    Ok(number.saturating_mul(unit_bytes(unit).unwrap_or(1)))
+}
+
+/// A size in the largest unit that divides it.
+pub(super) fn split_bytes(bytes: u64) -> (u64, &'static str) {
+    let units = [(60, "EiB"), (50, "PiB"), (40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let fits = |(shift, _): &(u32, _)| bytes != 0 && bytes.trailing_zeros() >= *shift;
+    match units.into_iter().find(fits) {
+        Some((shift, unit)) => (bytes >> shift, unit),
+        None => (bytes, "B"),
+    }
+}
+
 /// The bytes in a unit: `b`, `byte`, `bytes`, or a letter (alone or with `iB`: powers of 1024;
 /// with `B`: powers of 1000), in any case.
 fn unit_bytes(unit: &str) -> Option<u64> {

@@ -12,8 +12,6 @@ const LXC_NAMESPACE: &str = "http://libvirt.org/schemas/domain/lxc/1.0";
 /// Paths below `<domain>` (`@` marks an attribute), and what there is instead.
 const REFUSED: &[(&str, &str)] = &[
     ("idmap", "containers run without a user name space"),
-    ("cputune", "the only limit is <memory>"),
-    ("numatune", "memory comes from all nodes"),
     ("seclabel", "only type='none' is"),
     ("os/inituser", "init runs as root"),
     ("os/initgroup", "init runs as root"),
@@ -95,8 +93,6 @@ mod tests {
     fn what_would_be_missing_is_refused() {
         let cases = [
             "<idmap><uid start='0' target='1' count='1'/></idmap>",
-            "<cputune><shares>1</shares></cputune>",
-            "<numatune><memory mode='strict' nodeset='0'/></numatune>",
             "<seclabel type='dynamic' model='selinux'/>",
             "<os><inituser>a</inituser></os>",
             "<os><initgroup>a</initgroup></os>",

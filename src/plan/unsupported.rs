@@ -21,8 +21,18 @@ pub(super) fn check(domain: &Domain) -> Result<()> {
 type Refusal = (&'static str, &'static str);
 
 fn limits(domain: &Domain) -> Option<Refusal> {
-    let vcpus = &domain.vcpus;
+    let (vcpus, tune) = (&domain.vcpus, &domain.cpu_tune);
     let refused = [
+        (
+            tune.shares.is_some() || tune.bandwidth != Default::default(),
+            "<cputune> with shares, period or quota",
+            "the only limit is <memory>",
+        ),
+        (
+            domain.numa_tune.memory.as_ref().is_some_and(|memory| memory.nodeset.is_some()),
+            "<numatune>",
+            "memory comes from all nodes",
+        ),
         (
             vcpus.cpuset.is_some() || vcpus.placement == VcpuPlacement::Auto,
             "<vcpu> with cpuset or placement='auto'",
