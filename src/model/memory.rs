@@ -107,6 +107,11 @@ pub(super) fn bytes(element: &Element, value: &str, unit: &str) -> Result<u64> {
         };
         return Err(element.error(detail));
     };
+    to_bytes(element, number, unit)
+}
+
+/// A size in bytes.
+pub(super) fn to_bytes(element: &Element, number: u64, unit: &str) -> Result<u64> {
     to_kib(element, number, Some(unit))?;
     Ok(number.saturating_mul(unit_bytes(unit).unwrap_or(1)))
 }

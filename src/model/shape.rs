@@ -18,8 +18,6 @@ pub(super) struct Shape {
     many: bool,
     /// Whether an element with nothing in it is kept.
     bare: bool,
-    /// Whether its text is kept.
-    text: bool,
 }
 
 /// An attribute.
@@ -70,7 +68,13 @@ impl Attr {
         Self { need: Need::Default(value), ..self }
     }
 
-    fn read(&self, element: &Element) -> Result<Option<String>> {
+    /// Its name.
+    pub(super) const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its value in an element, as it is written.
+    pub(super) fn read(&self, element: &Element) -> Result<Option<String>> {
         let Some(value) = element.attr(self.name) else {
             return match self.need {
                 Need::Optional => Ok(None),
@@ -98,7 +102,12 @@ impl Attr {
 impl Shape {
     /// An element with attributes, of which the first counts.
     pub(super) const fn new(name: &'static str, attrs: &'static [Attr]) -> Self {
-        Self { name, attrs, children: &[], many: false, bare: false, text: false }
+        Self { name, attrs, children: &[], many: false, bare: false }
+    }
+
+    /// The name of its elements.
+    pub(super) const fn name(&self) -> &'static str {
+        self.name
     }
 
     /// The child elements it may have.
@@ -114,11 +123,6 @@ impl Shape {
     /// It is kept with nothing in it, too.
     pub(super) const fn bare(self) -> Self {
         Self { bare: true, ..self }
-    }
-
-    /// It contains text; without it is dropped.
-    pub(super) const fn text(self) -> Self {
-        Self { text: true, ..self }
     }
 
     /// What is kept of the elements of this name below `parent`.
@@ -140,10 +144,6 @@ impl Shape {
             if let Some(value) = attr.read(element)? {
                 kept.attributes.push((attr.name.to_owned(), value));
             }
-        }
-        let text = if self.text { element.text() } else { String::new() };
-        if !text.is_empty() {
-            kept.children.push(Node::Text(text));
         }
         for shape in self.children {
             kept.children.extend(shape.read_in(element)?.into_iter().map(Node::Element));
