@@ -9,7 +9,7 @@ use crate::xml::{Element, Writer};
 pub struct BlockTune {
     /// The share; 0 when none is set.
     pub weight: u32,
-    /// Single devices, in the document's order; each path comes once.
+    /// Single devices, in the document's order; each path comes once, with a limit.
     pub devices: Vec<BlockDeviceTune>,
 }
 
@@ -44,19 +44,19 @@ impl BlockTune {
             }
             devices.push(device);
         }
+        devices.retain(BlockDeviceTune::is_set);
         Ok(Self { weight: weight.unwrap_or(0), devices })
     }
 
     pub(super) fn format(&self, w: &mut Writer) {
-        let devices: Vec<_> = self.devices.iter().filter(|device| device.is_set()).collect();
-        if self.weight == 0 && devices.is_empty() {
+        if *self == Self::default() {
             return;
         }
         w.open("blkiotune", &[]);
         if self.weight != 0 {
             w.leaf("weight", &[], &self.weight.to_string());
         }
-        devices.into_iter().for_each(|device| device.format(w));
+        self.devices.iter().for_each(|device| device.format(w));
         w.close();
     }
 }
@@ -87,8 +87,8 @@ impl BlockDeviceTune {
         ]
     }
 
-    /// Whether anything is limited.
-    pub fn is_set(&self) -> bool {
+    /// Whether anything is limited; otherwise the device is not kept.
+    fn is_set(&self) -> bool {
         self.limits().iter().any(|&(_, limit)| limit != 0)
     }
 
@@ -134,7 +134,7 @@ mod tests {
         );
         let nothing = "<blkiotune><weight>x</weight><device><path>a</path></device></blkiotune>";
         assert!(printed(nothing).is_empty());
-        assert_eq!(parse(nothing).block_tune.devices.len(), 1);
+        assert_eq!(parse(nothing).block_tune, super::BlockTune::default());
     }
 
     #[test]

@@ -162,6 +162,9 @@ fn vendor(element: &Element, is_named: bool) -> Result<Option<Element>> {
 
 fn check_cache(element: &Element) -> Result<()> {
     let Some(cache) = element.child("cache") else { return Ok(()) };
+    if let Some(second) = element.children_named("cache").nth(1) {
+        return Err(second.error("at most one CPU cache element may be specified"));
+    }
     match cache.attr("level").and_then(number::<u32>) {
         Some(level) if !(1..=3).contains(&level) => {
             Err(cache
@@ -232,6 +235,15 @@ mod tests {
         let text = "<cpu><numa><cell memory='1' unit='MiB' cpus='0'/></numa></cpu>";
         assert_eq!(parse(text).cpu.cells, 1);
         assert_eq!(printed(text)[2], "      <cell id='0' cpus='0' memory='1024' unit='KiB'/>");
+    }
+
+    #[test]
+    fn distances_hold_in_both_directions() {
+        let text = "<vcpu>2</vcpu><cpu><numa><cell memory='1'><distances><sibling id='1' \
+                    value='21'/></distances></cell><cell memory='1'/></numa></cpu>";
+        let lines = printed(text);
+        let count = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
+        assert_eq!((count("value='21'"), count("value='10'")), (2, 2), "{lines:?}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `<cpu><numa>`: the memory cells of a virtual machine; without effect on containers.
 
+use std::collections::BTreeMap;
+
 use super::read::{internal, number_attr, required};
 use super::shape::{self, Kind, Shape, YES_NO, attr};
 use super::{Bitmap, Vcpus, memory};
@@ -19,6 +21,7 @@ pub(super) fn parse(cpu: &Element, vcpus: &Vcpus) -> Result<Option<Element>> {
     if count == 0 {
         return Err(numa.error("NUMA topology defined without NUMA cells"));
     }
+    let distances = distances(numa, count)?;
     let mut cells: Vec<Option<Cell>> = std::iter::repeat_with(|| None).take(count).collect();
     for (position, element) in numa.children_named("cell").enumerate() {
         let id = number_attr(element, "id")?.map_or(position, |id: u32| id as usize);
@@ -32,7 +35,7 @@ pub(super) fn parse(cpu: &Element, vcpus: &Vcpus) -> Result<Option<Element>> {
             let detail = format_args!("Duplicate NUMA cell info for cell id '{id}'");
             return Err(element.error(detail));
         }
-        *slot = Some(Cell::parse(element, id, count)?);
+        *slot = Some(Cell::parse(element, id, distances.get(&id))?);
     }
     let cells: Vec<Cell> = cells.into_iter().flatten().collect();
     check_processors(numa, &cells, vcpus)?;
@@ -89,7 +92,7 @@ fn check_processors(numa: &Element, cells: &[Cell], vcpus: &Vcpus) -> Result<()>
 }
 
 impl Cell {
-    fn parse(element: &Element, id: usize, count: usize) -> Result<Self> {
+    fn parse(element: &Element, id: usize, distances: Option<&Row>) -> Result<Self> {
         const CELL: Shape = Shape::new(
             "cell",
             &[
@@ -112,7 +115,7 @@ impl Cell {
         attributes.extend([("memory", size.to_string()), ("unit", "KiB".to_owned())]);
         let mut kept = shape::element("cell", &attributes, Vec::new());
         kept.attributes.extend(CELL.read(element)?.unwrap_or_default().attributes);
-        kept.children.extend(distances(element, id, count)?.map(Node::Element));
+        kept.children.extend(distances.map(siblings).map(Node::Element));
         for cache in element.children_named("cache") {
             let Some(mut copy) = CACHE.read(cache)? else { continue };
             for part in ["size", "line"] {
@@ -131,33 +134,53 @@ fn cache_part(cache: &Element, name: &str) -> Result<Element> {
     Ok(shape::element(name, &[("value", value.to_string()), ("unit", unit.to_owned())], Vec::new()))
 }
 
-/// Distances to other cells: 10 to itself, up to 255.
-fn distances(element: &Element, id: usize, count: usize) -> Result<Option<Element>> {
-    let Some(distances) = element.child("distances") else { return Ok(None) };
-    let mut siblings: Vec<(u32, u32)> = Vec::new();
-    for sibling in distances.children_named("sibling") {
-        let other: u32 = required(sibling, "id", number_attr(sibling, "id")?)?;
-        let value: u32 = required(sibling, "value", number_attr(sibling, "value")?)?;
-        if other as usize >= count {
-            return Err(sibling.error(format_args!(
-                "'sibling_id {other}' does not refer to a valid cell within NUMA 'cell id {id}'"
-            )));
+/// The distances of a cell to others, by their numbers.
+type Row = BTreeMap<usize, u32>;
+
+/// Distances of all cells that have any: 10 to itself, up to 255 to others. What is given for one
+/// direction only holds for the other as well.
+fn distances(numa: &Element, count: usize) -> Result<BTreeMap<usize, Row>> {
+    let mut rows: BTreeMap<usize, Row> = BTreeMap::new();
+    for (position, cell) in numa.children_named("cell").enumerate() {
+        let id = number_attr(cell, "id")?.map_or(position, |id: u32| id as usize);
+        let Some(distances) = cell.child("distances") else { continue };
+        let mut siblings = distances.children_named("sibling").peekable();
+        if siblings.peek().is_none() {
+            return Err(distances.error("NUMA distances defined without siblings"));
         }
-        let is_valid = (10..=255).contains(&value) && (value == 10) == (other as usize == id);
-        if !is_valid {
-            return Err(sibling.error(format_args!(
-                "'value {value}' is invalid for 'sibling id {other}' under NUMA 'cell id {id}'"
-            )));
+        for sibling in siblings {
+            let (other, value) = distance(sibling, id, count)?;
+            rows.entry(id).or_default().insert(other, value);
+            rows.entry(id).or_default().entry(id).or_insert(10);
+            rows.entry(other).or_default().entry(other).or_insert(10);
+            rows.entry(other).or_default().entry(id).or_insert(value);
         }
-        siblings.push((other, value));
     }
-    if siblings.is_empty() {
-        return Err(distances.error("NUMA distances defined without siblings"));
+    Ok(rows)
+}
+
+fn distance(sibling: &Element, id: usize, count: usize) -> Result<(usize, u32)> {
+    let other: u32 = required(sibling, "id", number_attr(sibling, "id")?)?;
+    let value: u32 = required(sibling, "value", number_attr(sibling, "value")?)?;
+    let other = other as usize;
+    if other >= count {
+        return Err(sibling.error(format_args!(
+            "'sibling_id {other}' does not refer to a valid cell within NUMA 'cell id {id}'"
+        )));
     }
-    siblings.sort_by_key(|(other, _)| *other);
-    let siblings = siblings.into_iter().map(|(other, value)| {
+    match (10..=255).contains(&value) && (value == 10) == (other == id) {
+        true => Ok((other, value)),
+        false => Err(sibling.error(format_args!(
+            "'value {value}' is invalid for 'sibling id {other}' under NUMA 'cell id {id}': \
+             expected 10 for itself, 11 to 255 for others"
+        ))),
+    }
+}
+
+fn siblings(row: &Row) -> Element {
+    let siblings = row.iter().map(|(other, value)| {
         let attributes = [("id", other.to_string()), ("value", value.to_string())];
         shape::element("sibling", &attributes, Vec::new())
     });
-    Ok(Some(shape::element("distances", &[], siblings.collect())))
+    shape::element("distances", &[], siblings.collect())
 }

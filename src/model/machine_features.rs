@@ -125,7 +125,7 @@ fn size(element: &Element, name: &str, in_kib: bool) -> Result<Option<Element>> 
     })?;
     let (value, unit) = match in_kib {
         true => (to_kib(child, value, child.attr("unit"))?, "KiB"),
-        false => split_bytes(to_bytes(child, value, child.attr("unit").unwrap_or("bytes"))?),
+        false => split_bytes(to_bytes(child, value, child.attr("unit").unwrap_or("MiB"))?),
     };
     let attributes = [("unit", unit.to_owned())];
     Ok(Some(shape::leaf(name, &attributes, value.to_string())).filter(|_| !in_kib || value != 0))

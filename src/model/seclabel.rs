@@ -28,10 +28,10 @@ words! {
 }
 
 /// The label of one module.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecurityLabel {
-    /// Who makes the label; None when the document leaves it to the host.
-    pub kind: Option<LabelKind>,
+    /// Who makes the label.
+    pub kind: LabelKind,
     /// The module, as in `selinux`; `none` for all. May be empty, as in libvirt.
     pub model: String,
     /// Whether the container's files get the label.
@@ -44,86 +44,63 @@ pub struct SecurityLabel {
     pub imagelabel: Option<String>,
 }
 
-/// Reads all labels; each module has one at most.
+/// Reads all labels; each module has one at most. Those without a type are left to the host and
+/// not kept, as in libvirt.
 pub(super) fn parse(root: &Element) -> Result<Vec<SecurityLabel>> {
     let several = root.children_named("seclabel").count() > 1;
-    let mut labels: Vec<SecurityLabel> = Vec::new();
+    let mut models: Vec<&str> = Vec::new();
+    let mut labels = Vec::new();
     for element in root.children_named("seclabel") {
-        let label = SecurityLabel::parse(element)?;
-        if several && label.model.is_empty() && element.attr("model").is_none() {
+        let model = element.attr("model");
+        let read = SecurityLabel::parse(element, model)?;
+        if several && model.is_none() {
             return Err(element.error("missing security model when using multiple labels"));
         }
-        if labels.iter().any(|other| other.model == label.model) {
-            let model = &label.model;
-            return Err(detail(
-                element,
-                format_args!("seclabel for model {model} is already provided"),
-            ));
+        let model = model.unwrap_or_default();
+        if models.contains(&model) {
+            let text = format_args!("seclabel for model {model} is already provided");
+            return Err(detail(element, text));
         }
-        labels.push(label);
-    }
-    if let ([label], Some(element)) = (labels.as_mut_slice(), root.child("seclabel")) {
-        name_single(label, element)?;
-    }
-    for label in labels.iter_mut().filter(|label| label.model == "none") {
-        *label = SecurityLabel::unconfined();
+        models.push(model);
+        labels.extend(read);
     }
     Ok(labels)
 }
 
-/// A single label may leave its module out where none is needed.
-fn name_single(label: &mut SecurityLabel, element: &Element) -> Result<()> {
-    if element.attr("model").is_some() {
-        return Ok(());
-    }
-    match label.kind {
-        Some(LabelKind::None) => *label = SecurityLabel::unconfined(),
-        Some(LabelKind::Dynamic) if label.baselabel.is_none() => {
-            *label = SecurityLabel::unconfined();
-        }
-        _ => return Err(element.error("missing security model in domain seclabel")),
-    }
-    Ok(())
-}
-
 impl SecurityLabel {
-    fn unconfined() -> Self {
-        Self { kind: Some(LabelKind::None), model: "none".to_owned(), ..Self::default() }
+    fn new(kind: LabelKind, model: &str) -> Self {
+        let model = model.to_owned();
+        Self { kind, model, relabel: false, label: None, baselabel: None, imagelabel: None }
     }
 
-    fn parse(element: &Element) -> Result<Self> {
+    /// None for a label that is left to the host.
+    fn parse(element: &Element, model: Option<&str>) -> Result<Option<Self>> {
         let kind = LabelKind::attr(element, "type")?;
         let relabel = Relabel::attr(element, "relabel")?.map(|relabel| relabel == Relabel::Yes);
-        let conflict = match (kind, relabel) {
-            (Some(LabelKind::None), Some(true)) => {
-                Some("resource relabeling is not compatible with 'none' label type")
-            }
-            (Some(LabelKind::Dynamic), Some(false)) => {
-                Some("dynamic label type must use resource relabeling")
-            }
-            _ => None,
-        };
-        if let Some(conflict) = conflict {
-            return Err(element.unsupported(conflict));
-        }
-        let label = element.child_text("label").filter(|_| kind == Some(LabelKind::Static));
+        check_relabel(element, kind, relabel)?;
+        let of = |wanted, name| element.child_text(name).filter(|_| kind == Some(wanted));
+        let label = of(LabelKind::Static, "label");
+        let baselabel = of(LabelKind::Dynamic, "baselabel");
         if kind == Some(LabelKind::Static) && label.is_none() {
             return Err(element.error("security label is missing: <seclabel> needs a <label>"));
         }
-        let is_dynamic = kind == Some(LabelKind::Dynamic);
-        Ok(Self {
-            kind,
-            model: element.attr("model").unwrap_or_default().to_owned(),
-            relabel: relabel.unwrap_or(is_dynamic),
-            label,
-            baselabel: element.child_text("baselabel").filter(|_| is_dynamic),
-            imagelabel: None,
-        })
+        let model = match (model, kind) {
+            (Some(model), _) => model,
+            (None, Some(LabelKind::None)) => "none",
+            (None, Some(LabelKind::Dynamic)) if baselabel.is_none() => "none",
+            (None, _) => return Err(element.error("missing security model in domain seclabel")),
+        };
+        if model == "none" {
+            return Ok(Some(Self::new(LabelKind::None, model)));
+        }
+        let Some(kind) = kind else { return Ok(None) };
+        let relabel = relabel.unwrap_or(kind == LabelKind::Dynamic);
+        Ok(Some(Self { relabel, label, baselabel, ..Self::new(kind, model) }))
     }
 
-    /// Writes it; one that is left to the host is not written.
+    /// Writes it; what was made at the start for the live view only.
     pub(super) fn format(&self, w: &mut Writer, view: View) {
-        let Some(kind) = self.kind else { return };
+        let kind = self.kind;
         let mut attributes = vec![("type", kind.as_str()), ("model", self.model.as_str())];
         if kind == LabelKind::None {
             return w.empty("seclabel", &attributes);
@@ -140,6 +117,18 @@ impl SecurityLabel {
         w.optional_leaf("imagelabel", imagelabel);
         w.optional_leaf("baselabel", self.baselabel.as_deref());
         w.close();
+    }
+}
+
+fn check_relabel(element: &Element, kind: Option<LabelKind>, relabel: Option<bool>) -> Result<()> {
+    match (kind, relabel) {
+        (Some(LabelKind::None), Some(true)) => {
+            Err(element.unsupported("resource relabeling is not compatible with 'none' label type"))
+        }
+        (Some(LabelKind::Dynamic), Some(false)) => {
+            Err(element.unsupported("dynamic label type must use resource relabeling"))
+        }
+        _ => Ok(()),
     }
 }
 

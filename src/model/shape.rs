@@ -4,7 +4,6 @@
 //! Such an element needs no types, only a table of what libvirt reads in it: the attributes with
 //! what they may be and the child elements, both in the order they are written in.
 
-use super::Bitmap;
 use super::read::{bad_value, bad_word, missing_attr, number};
 use crate::error::Result;
 use crate::xml::{Element, Node, Writer};
@@ -39,8 +38,6 @@ pub(super) enum Kind {
     Long,
     /// A number of 32 bits other than 0.
     Positive,
-    /// A set of numbers.
-    Set,
 }
 
 enum Need {
@@ -93,7 +90,6 @@ impl Attr {
                 return Err(bad_value(element, self.name, value, "Zero is not permitted"));
             }
             Kind::Positive => number::<u32>(value).map(|number| number.to_string()),
-            Kind::Set => return Ok(Bitmap::attr(element, self.name)?.map(|set| set.to_string())),
         };
         normal.map(Some).ok_or_else(|| bad_value(element, self.name, value, expected))
     }

@@ -5,7 +5,8 @@
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{
-    Capabilities, ClockBasis, ClockOffset, Domain, IdMap, LabelKind, MemoryTune, VcpuPlacement,
+    BlockTune, Capabilities, ClockBasis, ClockOffset, Domain, IdMap, LabelKind, MemoryTune,
+    VcpuPlacement,
 };
 
 /// Fails at the first element that is not honoured, naming it and what there is instead.
@@ -48,7 +49,7 @@ fn identity(domain: &Domain) -> [Refusal; 6] {
 
 fn is_confined(domain: &Domain) -> bool {
     let mut labels = domain.security_labels.iter();
-    labels.any(|label| matches!(label.kind, Some(LabelKind::Dynamic | LabelKind::Static)))
+    labels.any(|label| label.kind != LabelKind::None)
 }
 
 /// Limits and shares. What is set for single processors or threads of a machine has no effect on
@@ -58,11 +59,7 @@ fn limits(domain: &Domain) -> [Refusal; 5] {
     let (vcpus, tune, block) = (&domain.vcpus, &domain.cpu_tune, &domain.block_tune);
     [
         (domain.memory_tune != MemoryTune::default(), "<memtune>", only_memory),
-        (
-            block.weight != 0 || block.devices.iter().any(|device| device.is_set()),
-            "<blkiotune>",
-            only_memory,
-        ),
+        (*block != BlockTune::default(), "<blkiotune>", only_memory),
         (
             tune.shares.is_some() || tune.bandwidth != Default::default(),
             "<cputune> with shares, period or quota",
