@@ -28,6 +28,8 @@ pub enum ErrorCode {
     XmlError = 27,
     /// The caller may not do this.
     OperationDenied = 29,
+    /// The document is at fault; the message says all.
+    XmlDetail = 35,
     /// A system call failed; the message carries the errno text.
     SystemError = 38,
     /// No such domain.
@@ -58,6 +60,7 @@ impl ErrorCode {
             Self::NoTarget => "missing target information for device",
             Self::NoName => "missing name information",
             Self::XmlError => "XML error",
+            Self::XmlDetail => "",
             Self::OperationDenied => "operation forbidden",
             Self::SystemError => "Cannot complete the operation",
             Self::NoDomain => "Domain not found",
@@ -105,7 +108,7 @@ impl Error {
     /// An error of the container driver: `detail` follows the code's phrase.
     pub fn new(code: ErrorCode, detail: impl fmt::Display) -> Self {
         let message = match code {
-            ErrorCode::SystemError => detail.to_string(),
+            ErrorCode::SystemError | ErrorCode::XmlDetail => detail.to_string(),
             _ => format!("{}: {detail}", code.phrase()),
         };
         Self { code, domain: ErrorDomain::Lxc, message }

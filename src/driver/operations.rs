@@ -232,7 +232,7 @@ impl Driver {
             state: snapshot.state_numbers().0,
             max_memory: document.memory,
             memory: usage.map_or(document.current_memory, |usage| usage.memory / 1024),
-            vcpus: document.vcpu,
+            vcpus: document.vcpus.current,
             cpu_time: usage.map_or(0, |usage| usage.cpu),
         })
     }

@@ -1,9 +1,12 @@
 //! `<domain>`: the whole document.
 
 use super::lifecycle::Event;
+use super::resource::Resource;
 use super::{
-    Clock, Devices, Features, LifecycleAction, Os, Uuid, identity, memory, metadata, resource,
-    unsupported, vcpu,
+    BlockTune, Clock, Cpu, CpuTune, Devices, Features, IdMap, IoThreads, LifecycleAction,
+    LockFailureAction, MemoryTune, NumaTune, Os, SecurityLabel, SharedNamespaces, Uuid, Vcpus,
+    identity, iothreads, kept, memory, metadata, namespaces, resource, seclabel, shape, sysinfo,
+    unsupported,
 };
 use crate::error::Result;
 use crate::xml::{self, Element, Writer};
@@ -18,6 +21,8 @@ pub struct Domain {
     pub name: String,
     /// The identity that stays when the name changes; made up when the document has none.
     pub uuid: Uuid,
+    /// `<genid>`; without effect on containers.
+    pub genid: Option<Uuid>,
     /// One line for people.
     pub title: Option<String>,
     /// Any text for people.
@@ -28,14 +33,40 @@ pub struct Domain {
     pub memory: u64,
     /// The balloon's target in KiB, between 1 and `memory`; without effect on containers.
     pub current_memory: u64,
-    /// How many processors the document names; at least 1. Without effect on containers.
-    pub vcpu: u32,
+    /// Whether memory is in core dumps, when the document says; without effect on containers.
+    pub dump_core: Option<bool>,
+    /// Shares and limits of block devices.
+    pub block_tune: BlockTune,
+    /// Further limits on memory.
+    pub memory_tune: MemoryTune,
+    /// The processors.
+    pub vcpus: Vcpus,
+    /// Threads for input and output; without effect on containers.
+    pub iothreads: IoThreads,
+    /// `<defaultiothread>`; without effect on containers.
+    pub default_iothread: Option<Element>,
+    /// `<memoryBacking>`; without effect on containers.
+    pub memory_backing: Option<Element>,
+    /// Processor time and placement.
+    pub cpu_tune: CpuTune,
+    /// The host's memory nodes.
+    pub numa_tune: NumaTune,
     /// The parent in the cgroup tree: `<resource><partition>`.
     pub partition: Option<String>,
+    /// The name fibre channel devices account to; without effect on containers.
+    pub fibrechannel_appid: Option<String>,
+    /// `<sysinfo>`; without effect on containers.
+    pub sysinfo: Vec<Element>,
+    /// `<bootloader>`; without effect on containers.
+    pub bootloader: Option<String>,
     /// What runs inside.
     pub os: Os,
+    /// The user name space.
+    pub idmap: IdMap,
     /// What the container gets of its own.
     pub features: Features,
+    /// The processor of a machine; without effect on containers.
+    pub cpu: Cpu,
     /// The clock.
     pub clock: Clock,
     /// What to do when init ends or the container is shut down.
@@ -44,8 +75,22 @@ pub struct Domain {
     pub on_reboot: LifecycleAction,
     /// What to do when init is killed by a signal.
     pub on_crash: LifecycleAction,
+    /// What to do when a lock on a disk is lost; without effect on containers.
+    pub on_lockfailure: LockFailureAction,
+    /// `<pm>`; without effect on containers.
+    pub power: Option<Element>,
+    /// `<perf>`; without effect on containers.
+    pub perf: Option<Element>,
     /// File systems, consoles, and so on.
     pub devices: Devices,
+    /// How security modules confine the container.
+    pub security_labels: Vec<SecurityLabel>,
+    /// `<keywrap>`; without effect on containers.
+    pub key_wrap: Option<Element>,
+    /// `<launchSecurity>`; without effect on containers.
+    pub launch_security: Option<Element>,
+    /// Name spaces that are not the container's own.
+    pub shared_namespaces: SharedNamespaces,
 }
 
 /// Which of a domain's descriptions to write.
@@ -68,53 +113,116 @@ impl Domain {
         check_root(root)?;
         unsupported::check(root)?;
         let (memory, current_memory) = memory::parse(root)?;
+        let mut vcpus = Vcpus::parse(root)?;
+        let iothreads = IoThreads::parse(root)?;
+        let cpu = Cpu::parse(root, &vcpus)?;
+        let numa_tune = NumaTune::parse(root, &mut vcpus, cpu.cells)?;
+        let Resource { partition, fibrechannel_appid } = Resource::parse(root)?;
+        let uuid = identity::parse_uuid(root)?;
         Ok(Self {
             id: None,
             name: identity::parse_name(root)?,
-            uuid: identity::parse_uuid(root)?,
+            uuid,
+            genid: identity::parse_genid(root)?,
             title: identity::parse_title(root)?,
             description: root.child_text("description"),
             metadata: metadata::parse(root),
             memory,
             current_memory,
-            vcpu: vcpu::parse(root)?,
-            partition: resource::parse(root)?,
+            dump_core: memory::parse_dump_core(root)?,
+            block_tune: BlockTune::parse(root)?,
+            memory_tune: MemoryTune::parse(root)?,
+            memory_backing: kept::memory_backing(root, cpu.cells)?,
+            cpu_tune: CpuTune::parse(root, &vcpus, &iothreads)?,
+            numa_tune,
+            vcpus,
+            iothreads,
+            default_iothread: iothreads::parse_default(root)?,
+            partition,
+            fibrechannel_appid,
+            sysinfo: sysinfo::parse(root, uuid)?,
+            bootloader: root.child_text("bootloader"),
             os: Os::parse(root)?,
-            features: Features::parse(root),
+            idmap: IdMap::parse(root)?,
+            features: Features::parse(root)?,
+            cpu,
             clock: Clock::parse(root)?,
             on_poweroff: LifecycleAction::parse(root, Event::Poweroff)?,
             on_reboot: LifecycleAction::parse(root, Event::Reboot)?,
             on_crash: LifecycleAction::parse(root, Event::Crash)?,
+            on_lockfailure: LockFailureAction::parse(root)?,
+            power: kept::power(root)?,
+            perf: kept::perf(root)?,
             devices: Devices::parse(root)?,
+            security_labels: seclabel::parse(root)?,
+            key_wrap: kept::key_wrap(root)?,
+            launch_security: kept::launch_security(root)?,
+            shared_namespaces: SharedNamespaces::parse(root)?,
         })
     }
 
     /// Writes the document, in the order and layout of libvirt's.
     pub fn format(&self, view: View) -> String {
         let mut w = Writer::new();
-        match self.id.filter(|_| view == View::Live) {
-            Some(id) => w.open("domain", &[("type", "lxc"), ("id", &id.to_string())]),
-            None => w.open("domain", &[("type", "lxc")]),
+        let id = self.id.filter(|_| view == View::Live).map(|id| id.to_string());
+        let mut attributes = vec![("type", "lxc")];
+        attributes.extend(id.as_ref().map(|id| ("id", id.as_str())));
+        if self.shared_namespaces.present {
+            attributes.push(("xmlns:lxc", namespaces::URI));
         }
+        w.open("domain", &attributes);
+        self.format_identity(&mut w);
+        self.format_resources(&mut w);
+        self.format_system(&mut w);
+        self.devices.format(&mut w, view);
+        self.security_labels.iter().for_each(|label| label.format(&mut w, view));
+        format_kept(&mut w, self.key_wrap.as_ref());
+        format_kept(&mut w, self.launch_security.as_ref());
+        self.shared_namespaces.format(&mut w);
+        w.close();
+        w.finish()
+    }
+
+    fn format_identity(&self, w: &mut Writer) {
         w.leaf("name", &[], &self.name);
         w.leaf("uuid", &[], &self.uuid.to_string());
+        w.optional_leaf("genid", self.genid.map(|id| id.to_string()).as_deref());
         w.optional_leaf("title", self.title.as_deref());
         w.optional_leaf("description", self.description.as_deref());
         if let Some(metadata) = &self.metadata {
             w.element(metadata);
         }
-        memory::format(&mut w, self.memory, self.current_memory);
-        vcpu::format(&mut w, self.vcpu);
-        resource::format(&mut w, self.partition.as_deref());
-        self.os.format(&mut w);
-        self.features.format(&mut w);
-        self.clock.format(&mut w);
+    }
+
+    fn format_resources(&self, w: &mut Writer) {
+        memory::format(w, self.memory, self.current_memory, self.dump_core);
+        self.block_tune.format(w);
+        self.memory_tune.format(w);
+        format_kept(w, self.memory_backing.as_ref());
+        self.vcpus.format(w);
+        self.iothreads.format(w);
+        format_kept(w, self.default_iothread.as_ref());
+        self.cpu_tune.format(w);
+        self.numa_tune.format(w);
+        resource::format(w, self.partition.as_deref(), self.fibrechannel_appid.as_deref());
+    }
+
+    fn format_system(&self, w: &mut Writer) {
+        self.sysinfo.iter().for_each(|sysinfo| shape::format(w, sysinfo));
+        w.optional_leaf("bootloader", self.bootloader.as_deref());
+        self.os.format(w);
+        self.idmap.format(w);
+        self.features.format(w);
+        self.cpu.format(w);
+        self.clock.format(w);
         w.leaf("on_poweroff", &[], self.on_poweroff.as_str());
         w.leaf("on_reboot", &[], self.on_reboot.as_str());
         w.leaf("on_crash", &[], self.on_crash.as_str());
-        self.devices.format(&mut w, view);
-        w.close();
-        w.finish()
+        if self.on_lockfailure != LockFailureAction::Default {
+            w.leaf("on_lockfailure", &[], self.on_lockfailure.as_str());
+        }
+        format_kept(w, self.power.as_ref());
+        format_kept(w, self.perf.as_ref());
     }
 
     /// Fills in what a document may leave to the host: the architecture (libvirt's name, as in
@@ -122,6 +230,12 @@ impl Domain {
     pub fn fill_host_defaults(&mut self, arch: &str, emulator: &str) {
         self.os.arch.get_or_insert_with(|| arch.to_owned());
         self.devices.emulator.get_or_insert_with(|| emulator.to_owned());
+    }
+}
+
+fn format_kept(w: &mut Writer, element: Option<&Element>) {
+    if let Some(element) = element {
+        shape::format(w, element);
     }
 }
 

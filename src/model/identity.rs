@@ -1,6 +1,7 @@
 //! `<name>`, `<uuid>`, `<title>`: who the domain is.
 
 use super::Uuid;
+use super::read::internal;
 use crate::error::{Error, ErrorCode, Result};
 use crate::xml::Element;
 
@@ -52,12 +53,31 @@ pub(super) fn parse_uuid(root: &Element) -> Result<Uuid> {
     if text.is_empty() {
         return Ok(Uuid::new_v4());
     }
-    let digits: String = text.chars().filter(|&c| c != '-' && !c.is_ascii_whitespace()).collect();
-    let is_plain = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let uuid = Uuid::try_parse(&digits).ok().filter(|_| is_plain);
-    uuid.ok_or_else(|| {
+    read_uuid(&text).ok_or_else(|| {
         element.error(format_args!("malformed uuid element '{text}': expected 32 hex digits"))
     })
+}
+
+/// `<genid>`: kept for the user; an empty one is made up.
+pub(super) fn parse_genid(root: &Element) -> Result<Option<Uuid>> {
+    let Some(element) = root.child("genid") else { return Ok(None) };
+    if let Some(second) = root.children_named("genid").nth(1) {
+        return Err(second.error("element 'genid' can only appear once"));
+    }
+    match element.text() {
+        text if text.is_empty() => Ok(Some(Uuid::new_v4())),
+        text => read_uuid(&text).map(Some).ok_or_else(|| {
+            let detail = format_args!("malformed genid element '{text}': expected 32 hex digits");
+            internal(element, detail)
+        }),
+    }
+}
+
+/// A UUID with or without dashes.
+pub(super) fn read_uuid(text: &str) -> Option<Uuid> {
+    let digits: String = text.chars().filter(|&c| c != '-' && !c.is_ascii_whitespace()).collect();
+    let is_plain = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    Uuid::try_parse(&digits).ok().filter(|_| is_plain)
 }
 
 pub(super) fn parse_title(root: &Element) -> Result<Option<String>> {

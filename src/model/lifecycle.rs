@@ -1,5 +1,6 @@
 //! `<on_poweroff>`, `<on_reboot>`, `<on_crash>`: what follows the end of a container.
 
+use super::read::words;
 use crate::error::Result;
 use crate::xml::Element;
 
@@ -18,6 +19,37 @@ pub enum LifecycleAction {
     CoredumpDestroy,
     /// Dump the memory, then start again; only for a crash.
     CoredumpRestart,
+}
+
+words! {
+    /// What to do when a lock on a disk is lost; without effect on containers.
+    pub enum LockFailureAction {
+        /// What the lock manager does.
+        Default = "default",
+        /// End it.
+        Poweroff = "poweroff",
+        /// Start it again.
+        Restart = "restart",
+        /// Stop its processes.
+        Pause = "pause",
+        /// Nothing.
+        Ignore = "ignore",
+    }
+}
+
+impl LockFailureAction {
+    pub(super) fn parse(root: &Element) -> Result<Self> {
+        let Some(element) = root.child("on_lockfailure") else { return Ok(Self::Default) };
+        let text = element.text();
+        match Self::from_word(&text) {
+            Some(action) => Ok(action),
+            None if text.is_empty() => Ok(Self::Default),
+            None => Err(element.unsupported(format_args!(
+                "unknown on_lockfailure action: {text}: expected one of {}",
+                Self::WORDS.join(", ")
+            ))),
+        }
+    }
 }
 
 /// The three ends.
@@ -116,6 +148,9 @@ mod tests {
         }
         let text = "<on_reboot>rename-restart</on_reboot>";
         assert_eq!(printed(text), [format!("  {text}")]);
+        let text = "<on_lockfailure>pause</on_lockfailure>";
+        assert_eq!(printed(text), [format!("  {text}")]);
+        assert!(printed("<on_lockfailure>default</on_lockfailure>").is_empty());
     }
 
     #[test]
@@ -124,6 +159,11 @@ mod tests {
             (
                 "<on_reboot> destroy</on_reboot>",
                 "unsupported configuration: line 2: unknown on_reboot action:  destroy",
+            ),
+            (
+                "<on_lockfailure>x</on_lockfailure>",
+                "unsupported configuration: line 2: unknown on_lockfailure action: x: expected \
+                 one of default, poweroff, restart, pause, ignore",
             ),
             (
                 "<on_poweroff>coredump-destroy</on_poweroff>",

@@ -1,5 +1,7 @@
 //! `<memory>` and `<currentMemory>`, and the units all sizes share.
 
+use super::read::{bad_word, number};
+use super::shape::ON_OFF;
 use crate::error::{Error, ErrorCode, Result};
 use crate::xml::{Element, Writer};
 
@@ -8,31 +10,73 @@ pub const MAX_KIB: u64 = (1 << 53) - 1;
 
 /// The limit and the balloon's target, in KiB.
 pub(super) fn parse(root: &Element) -> Result<(u64, u64)> {
-    let memory = size(root, "memory")?.unwrap_or(0);
+    let memory = size_in(root.child("memory"), "memory")?.unwrap_or(0);
     if memory == 0 {
         let line = root.child("memory").map_or(root.line, |element| element.line);
         return Err(Error::xml(line, "Memory size must be specified via <memory>"));
     }
-    let current = size(root, "currentMemory")?.filter(|current| (1..=memory).contains(current));
+    check_max(root, memory)?;
+    let current = size_in(root.child("currentMemory"), "currentMemory")?;
+    let current = current.filter(|current| (1..=memory).contains(current));
     Ok((memory, current.unwrap_or(memory)))
 }
 
-pub(super) fn format(w: &mut Writer, memory: u64, current: u64) {
-    w.leaf("memory", &[("unit", "KiB")], &memory.to_string());
+/// Whether the document wants the memory in core dumps, or says nothing about it.
+pub(super) fn parse_dump_core(root: &Element) -> Result<Option<bool>> {
+    match root.child("memory").and_then(|memory| Some((memory, memory.attr("dumpCore")?))) {
+        None => Ok(None),
+        Some((_, "on")) => Ok(Some(true)),
+        Some((_, "off")) => Ok(Some(false)),
+        Some((memory, other)) => Err(bad_word(memory, "dumpCore", other, ON_OFF)),
+    }
+}
+
+/// `<maxMemory>`: checked as libvirt does, then refused, since nothing can be plugged in.
+fn check_max(root: &Element, memory: u64) -> Result<()> {
+    let Some(element) = root.child("maxMemory") else { return Ok(()) };
+    let maximum = size_in(Some(element), "maxMemory")?.unwrap_or(0);
+    let slots = match element.attr("slots") {
+        None => 0,
+        Some(text) => number::<u32>(text).ok_or_else(|| {
+            element.error(format_args!(
+                "Failed to parse memory slot count '{text}': expected a number"
+            ))
+        })?,
+    };
+    match (maximum, slots) {
+        (0, 0) => Ok(()),
+        (0, _) | (_, 0) => {
+            Err(element.error("both maximum memory size and memory slot count must be specified"))
+        }
+        _ if maximum < memory => Err(element
+            .error("maximum memory size must be equal or greater than the actual memory size")),
+        _ => Err(element.unsupported(
+            "memory hotplug tunables <maxMemory> are not supported: the limit is <memory>",
+        )),
+    }
+}
+
+pub(super) fn format(w: &mut Writer, memory: u64, current: u64, dump_core: Option<bool>) {
+    let unit = ("unit", "KiB");
+    let text = memory.to_string();
+    match dump_core {
+        Some(true) => w.leaf("memory", &[("dumpCore", "on"), unit], &text),
+        Some(false) => w.leaf("memory", &[("dumpCore", "off"), unit], &text),
+        None => w.leaf("memory", &[unit], &text),
+    }
     w.leaf("currentMemory", &[("unit", "KiB")], &current.to_string());
 }
 
-fn size(root: &Element, name: &str) -> Result<Option<u64>> {
-    let Some(element) = root.child(name) else {
-        return Ok(None);
-    };
+/// The size an element holds, in KiB; None when it is absent or empty. Errors name it by `path`.
+pub(super) fn size_in(element: Option<&Element>, path: &str) -> Result<Option<u64>> {
+    let Some(element) = element else { return Ok(None) };
     let text = element.text();
     if text.is_empty() {
         return Ok(None);
     }
-    let value = text.parse().map_err(|_| {
+    let value = number(&text).ok_or_else(|| {
         element.error(format_args!(
-            "Invalid value '{text}' for element or attribute './{name}[1]': expected a number"
+            "Invalid value '{text}' for element or attribute './{path}[1]': expected a number"
         ))
     })?;
     to_kib(element, value, element.attr("unit")).map(Some)
@@ -50,6 +94,36 @@ pub(super) fn to_kib(element: &Element, value: u64, unit: Option<&str>) -> Resul
         let detail = format!("value too large: {value}{unit}");
         Error::in_document(ErrorCode::Overflow, element.line, detail)
     })
+}
+
+/// The size in an attribute that must be there, with the unit in another, in bytes.
+pub(super) fn bytes(element: &Element, value: &str, unit: &str) -> Result<u64> {
+    let text = element.attr(value).unwrap_or_default();
+    let unit = element.attr(unit).filter(|unit| !unit.is_empty()).unwrap_or("KiB");
+    let Some(number) = number::<u64>(text) else {
+        let detail = match text {
+            "" => format!("missing element or attribute './@{value}'"),
+            _ => format!("Invalid value '{text}' for element or attribute './@{value}'"),
+        };
+        return Err(element.error(detail));
+    };
+    to_bytes(element, number, unit)
+}
+
+/// A size in bytes.
+pub(super) fn to_bytes(element: &Element, number: u64, unit: &str) -> Result<u64> {
+    to_kib(element, number, Some(unit))?;
+    Ok(number.saturating_mul(unit_bytes(unit).unwrap_or(1)))
+}
+
+/// A size in the largest unit that divides it.
+pub(super) fn split_bytes(bytes: u64) -> (u64, &'static str) {
+    let units = [(60, "EiB"), (50, "PiB"), (40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let fits = |(shift, _): &(u32, _)| bytes != 0 && bytes.trailing_zeros() >= *shift;
+    match units.into_iter().find(fits) {
+        Some((shift, unit)) => (bytes >> shift, unit),
+        None => (bytes, "B"),
+    }
 }
 
 /// The bytes in a unit: `b`, `byte`, `bytes`, or a letter (alone or with `iB`: powers of 1024;
@@ -72,7 +146,7 @@ fn unit_bytes(unit: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{assert_faults, fault, parse};
+    use super::super::samples::{assert_faults, fault, parse, printed};
     use super::*;
 
     #[test]
@@ -119,6 +193,34 @@ mod tests {
             assert_eq!(domain.current_memory, expected, "{text}");
         }
         assert_eq!(parse("").current_memory, 1024);
+    }
+
+    #[test]
+    fn core_dumps_are_kept() {
+        assert_eq!(
+            printed("<memory dumpCore='off'>1024</memory>"),
+            ["  <memory dumpCore='off' unit='KiB'>1024</memory>"]
+        );
+    }
+
+    #[test]
+    fn hot_plug_is_checked_and_refused() {
+        let both = "XML error: line 2: both maximum memory size and memory slot count must be \
+                    specified";
+        assert_faults(&[
+            ("<maxMemory>4096</maxMemory>", both),
+            ("<maxMemory slots='4'/>", both),
+            (
+                "<maxMemory slots='4'>100</maxMemory>",
+                "XML error: line 2: maximum memory size must be equal or greater than the actual \
+                 memory size",
+            ),
+            (
+                "<maxMemory slots='4'>4096</maxMemory>",
+                "unsupported configuration: line 2: memory hotplug tunables <maxMemory> are not \
+                 supported: the limit is <memory>",
+            ),
+        ]);
     }
 
     #[test]

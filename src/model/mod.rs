@@ -7,31 +7,62 @@
 //! Nothing here knows the host: what depends on it is filled in by
 //! [`Domain::fill_host_defaults`] or checked by the driver when the container starts.
 
+mod bitmap;
+mod blkiotune;
+mod capabilities;
 mod clock;
 mod console;
+mod cpu;
+mod cpu_numa;
+mod cputune;
 mod devices;
 mod domain;
 mod features;
 mod filesystem;
 mod identity;
+mod idmap;
+mod iothreads;
+mod kept;
 mod lifecycle;
+mod machine_features;
 mod memory;
+mod memtune;
 mod metadata;
+mod namespaces;
+mod numatune;
 mod os;
+mod read;
+mod resctrl;
 mod resource;
 #[cfg(test)]
 mod samples;
+mod seclabel;
+mod shape;
+mod sysinfo;
 mod unsupported;
 mod vcpu;
 
-pub use clock::Clock;
+pub use bitmap::Bitmap;
+pub use blkiotune::{BlockDeviceTune, BlockTune};
+pub use capabilities::{CAPABILITIES, Capabilities, CapabilityPolicy, Switch};
+pub use clock::{Clock, ClockBasis, ClockOffset};
 pub use console::Console;
+pub use cpu::Cpu;
+pub use cputune::{Bandwidth, CpuTune, Scheduler, SchedulerKind};
 pub use devices::Devices;
 pub use domain::{Domain, View};
 pub use features::Features;
 pub use filesystem::{AccessMode, Filesystem, FilesystemSource};
 pub use identity::{MAX_NAME_BYTES, check_name};
-pub use lifecycle::LifecycleAction;
+pub use idmap::{IdMap, IdRange};
+pub use iothreads::IoThreads;
+pub use lifecycle::{LifecycleAction, LockFailureAction};
 pub use memory::MAX_KIB;
-pub use os::Os;
+pub use memtune::MemoryTune;
+pub use namespaces::{Share, ShareSource, SharedNamespaces};
+pub use numatune::{NumaMemory, NumaMode, NumaTune};
+pub use os::{Os, SmbiosMode};
+pub use resctrl::{ControlGroup, ResourceControl};
+pub use seclabel::{LabelKind, Relabel, SecurityLabel};
 pub use uuid::Uuid;
+pub use vcpu::{VcpuPlacement, Vcpus};

@@ -1,5 +1,6 @@
 //! `<os>`: what runs inside.
 
+use super::read::words;
 use crate::error::{Error, ErrorCode, Result};
 use crate::xml::{Element, Writer};
 
@@ -10,6 +11,8 @@ pub struct Os {
     pub arch: Option<String>,
     /// The path of the program, in the container.
     pub init: String,
+    /// A machine type; kept, without effect on containers.
+    pub machine: Option<String>,
     /// Its arguments after the program's name; none is empty.
     pub initarg: Vec<String>,
     /// Its environment: names (not empty, without `=`) and values, in the document's order. A
@@ -17,7 +20,70 @@ pub struct Os {
     pub initenv: Vec<(String, String)>,
     /// The directory it starts in, in the container.
     pub initdir: Option<String>,
+    /// The user it runs as, a name or `+` and a number; root when there is none.
+    pub inituser: Option<String>,
+    /// The group it runs as, a name or `+` and a number; root when there is none.
+    pub initgroup: Option<String>,
+    /// What init finds in `LIBVIRT_LXC_CMDLINE`.
+    pub cmdline: Option<String>,
+    /// Where a machine's firmware tables come from; kept, without effect on containers.
+    pub smbios: Option<SmbiosMode>,
 }
+
+words! {
+    /// Where firmware tables come from.
+    pub enum SmbiosMode {
+        /// Made up.
+        Emulate = "emulate",
+        /// The host.
+        Host = "host",
+        /// `<sysinfo>`.
+        Sysinfo = "sysinfo",
+    }
+}
+
+/// The kinds of systems libvirt knows beside `exe`, none of which a container can be.
+const OTHER_TYPES: [&str; 5] = ["hvm", "xen", "xenpvh", "linux", "uml"];
+
+/// libvirt's names of architectures.
+const ARCHITECTURES: &[&str] = &[
+    "alpha",
+    "armv6l",
+    "armv7l",
+    "armv7b",
+    "aarch64",
+    "cris",
+    "i686",
+    "ia64",
+    "lm32",
+    "loongarch64",
+    "m68k",
+    "microblaze",
+    "microblazeel",
+    "mips",
+    "mipsel",
+    "mips64",
+    "mips64el",
+    "openrisc",
+    "parisc",
+    "parisc64",
+    "ppc",
+    "ppc64",
+    "ppc64le",
+    "ppcemb",
+    "riscv32",
+    "riscv64",
+    "s390",
+    "s390x",
+    "sh4",
+    "sh4eb",
+    "sparc",
+    "sparc64",
+    "unicore32",
+    "x86_64",
+    "xtensa",
+    "xtensaeb",
+];
 
 impl Os {
     pub(super) fn parse(root: &Element) -> Result<Self> {
@@ -27,31 +93,29 @@ impl Os {
             let line = os.map_or(root.line, |os| os.line);
             return Err(Error::xml(line, "an os <type> must be specified, as in <type>exe</type>"));
         };
-        let text = kind.text();
-        if text != "exe" {
-            return Err(Error::in_document(
-                ErrorCode::ConfigUnsupported,
-                kind.line,
-                format_args!("unknown OS type '{text}': only 'exe' is supported"),
-            ));
-        }
+        check_type(kind)?;
         let init =
             os.child_text("init").ok_or_else(|| os.error("init binary must be specified"))?;
         Ok(Self {
-            arch: kind.attr("arch").filter(|arch| !arch.is_empty()).map(str::to_owned),
+            arch: parse_arch(kind)?,
+            machine: kind.attr("machine").filter(|name| !name.is_empty()).map(str::to_owned),
             init,
             initarg: os.children_named("initarg").map(parse_arg).collect::<Result<_>>()?,
             initenv: os.children_named("initenv").map(parse_env).collect::<Result<_>>()?,
             initdir: os.child_text("initdir"),
+            inituser: os.child_text("inituser"),
+            initgroup: os.child_text("initgroup"),
+            cmdline: os.child_text("cmdline"),
+            smbios: parse_smbios(os)?,
         })
     }
 
     pub(super) fn format(&self, w: &mut Writer) {
         w.open("os", &[]);
-        match &self.arch {
-            Some(arch) => w.leaf("type", &[("arch", arch)], "exe"),
-            None => w.leaf("type", &[], "exe"),
-        }
+        let mut attributes = Vec::new();
+        attributes.extend(self.arch.as_deref().map(|arch| ("arch", arch)));
+        attributes.extend(self.machine.as_deref().map(|machine| ("machine", machine)));
+        w.leaf("type", &attributes, "exe");
         w.leaf("init", &[], &self.init);
         for arg in &self.initarg {
             w.leaf("initarg", &[], arg);
@@ -60,7 +124,46 @@ impl Os {
             w.leaf("initenv", &[("name", name)], value);
         }
         w.optional_leaf("initdir", self.initdir.as_deref());
+        w.optional_leaf("inituser", self.inituser.as_deref());
+        w.optional_leaf("initgroup", self.initgroup.as_deref());
+        w.optional_leaf("cmdline", self.cmdline.as_deref());
+        if let Some(mode) = self.smbios {
+            w.empty("smbios", &[("mode", mode.as_str())]);
+        }
         w.close();
+    }
+}
+
+fn check_type(kind: &Element) -> Result<()> {
+    let text = kind.text();
+    let code = match text.as_str() {
+        "exe" => return Ok(()),
+        other if OTHER_TYPES.contains(&other) => ErrorCode::InvalidArg,
+        _ => ErrorCode::ConfigUnsupported,
+    };
+    let detail = format_args!("unknown OS type '{text}': only 'exe' is supported");
+    Err(Error::in_document(code, kind.line, detail))
+}
+
+fn parse_arch(kind: &Element) -> Result<Option<String>> {
+    match kind.attr("arch").filter(|arch| !arch.is_empty()) {
+        Some(arch) if !ARCHITECTURES.contains(&arch) => {
+            Err(kind.unsupported(format_args!("Unknown architecture {arch}: expected the host's")))
+        }
+        arch => Ok(arch.map(str::to_owned)),
+    }
+}
+
+fn parse_smbios(os: &Element) -> Result<Option<SmbiosMode>> {
+    let Some(element) = os.child("smbios") else { return Ok(None) };
+    match element.attr("mode") {
+        None | Some("" | "none") => Ok(None),
+        Some(word) => SmbiosMode::from_word(word).map(Some).ok_or_else(|| {
+            element.unsupported(format_args!(
+                "unknown smbios mode '{word}': expected one of {}",
+                SmbiosMode::WORDS.join(", ")
+            ))
+        }),
     }
 }
 
@@ -101,17 +204,19 @@ mod tests {
         let text = "<os><type arch='i686' machine='x'>exe</type><init>bin/init</init>\
                     <initarg>-c</initarg><initarg> a&lt;b\n</initarg>\
                     <initenv name='A'>1</initenv><initenv name='A'>&amp;</initenv>\
-                    <initdir>/d</initdir></os>";
+                    <cmdline>c d</cmdline><inituser>u</inituser>\
+                    <initgroup>+0</initgroup><smbios mode='host'/><initdir>/d</initdir></os>";
         let os = parse(text).os;
         assert_eq!(os.arch.as_deref(), Some("i686"));
         assert_eq!(os.initarg, ["-c", " a<b\n"]);
         assert_eq!(os.initenv, [("A", "1"), ("A", "&")].map(|(a, b)| (a.to_owned(), b.to_owned())));
         assert_eq!(
             printed(text).join("\n"),
-            "    <type arch='i686'>exe</type>\n    <init>bin/init</init>\n    \
+            "    <type arch='i686' machine='x'>exe</type>\n    <init>bin/init</init>\n    \
              <initarg>-c</initarg>\n    <initarg> a&lt;b\n</initarg>\n    \
              <initenv name='A'>1</initenv>\n    <initenv name='A'>&amp;</initenv>\n    \
-             <initdir>/d</initdir>"
+             <initdir>/d</initdir>\n    <inituser>u</inituser>\n    \
+             <initgroup>+0</initgroup>\n    <cmdline>c d</cmdline>\n    <smbios mode='host'/>"
         );
         assert_eq!(parse(&os_without_arch()).os.arch, None);
     }
@@ -128,7 +233,7 @@ mod tests {
             ("<os><type/></os>", no_type),
             (
                 "<os>\n<type>hvm</type></os>",
-                "unsupported configuration: line 3: unknown OS type 'hvm': only 'exe' is supported",
+                "invalid argument: line 3: unknown OS type 'hvm': only 'exe' is supported",
             ),
             ("<os><type>exe</type></os>", "XML error: line 2: init binary must be specified"),
             (

@@ -1,13 +1,34 @@
 //! `<resource>`: where in the cgroup tree the container belongs.
 
-use crate::error::Result;
+use super::read::missing_attr;
+use crate::error::{Error, ErrorCode, Result};
 use crate::xml::{Element, Writer};
 
-pub(super) fn parse(root: &Element) -> Result<Option<String>> {
-    let partition = root.child("resource").and_then(|resource| resource.child("partition"));
-    let Some(element) = partition else {
-        return Ok(None);
-    };
+/// What the container is accounted to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Resource {
+    pub(super) partition: Option<String>,
+    pub(super) fibrechannel_appid: Option<String>,
+}
+
+impl Resource {
+    pub(super) fn parse(root: &Element) -> Result<Self> {
+        let Some(element) = root.child("resource") else { return Ok(Self::default()) };
+        if let Some(second) = root.children_named("resource").nth(1) {
+            return Err(second.error("only one resource element is supported"));
+        }
+        let resource = Self {
+            partition: element.child("partition").map(partition).transpose()?,
+            fibrechannel_appid: element.child("fibrechannel").map(appid).transpose()?,
+        };
+        match resource == Self::default() {
+            true => Err(element.error("<resource> needs a <partition> or a <fibrechannel>")),
+            false => Ok(resource),
+        }
+    }
+}
+
+fn partition(element: &Element) -> Result<String> {
     let path = element.text();
     if path.is_empty() {
         return Err(element.error("<partition> needs a path, as in /machine"));
@@ -18,33 +39,60 @@ pub(super) fn parse(root: &Element) -> Result<Option<String>> {
             path.escape_debug()
         )));
     }
-    Ok(Some(path))
+    Ok(path)
 }
 
-pub(super) fn format(w: &mut Writer, partition: Option<&str>) {
-    if let Some(partition) = partition {
-        w.open("resource", &[]);
-        w.leaf("partition", &[], partition);
-        w.close();
+fn appid(element: &Element) -> Result<String> {
+    let Some(id) = element.attr("appid").filter(|id| !id.is_empty()) else {
+        return Err(missing_attr(element, "appid"));
+    };
+    if !id.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return Err(element.error("Fibre Channel 'appid' is not a printable string"));
     }
+    if id.len() > 128 {
+        let detail = "Fibre Channel 'appid' string length must be between [1, 128]";
+        return Err(Error::in_document(ErrorCode::InvalidArg, element.line, detail));
+    }
+    Ok(id.to_owned())
+}
+
+pub(super) fn format(w: &mut Writer, partition: Option<&str>, appid: Option<&str>) {
+    if partition.or(appid).is_none() {
+        return;
+    }
+    w.open("resource", &[]);
+    w.optional_leaf("partition", partition);
+    if let Some(appid) = appid {
+        w.empty("fibrechannel", &[("appid", appid)]);
+    }
+    w.close();
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{assert_faults, parse, printed};
+    use super::super::samples::{assert_faults, printed};
 
     #[test]
-    fn partitions_are_kept() {
+    fn both_are_kept() {
+        let text = "<resource><fibrechannel appid='a b'/><partition>/a/b</partition></resource>";
         assert_eq!(
-            printed("<resource><partition>/a/b</partition></resource>"),
-            ["  <resource>", "    <partition>/a/b</partition>", "  </resource>"]
+            printed(text),
+            [
+                "  <resource>",
+                "    <partition>/a/b</partition>",
+                "    <fibrechannel appid='a b'/>",
+                "  </resource>",
+            ]
         );
-        assert_eq!(parse("<resource/>").partition, None);
     }
 
     #[test]
     fn faults() {
         assert_faults(&[
+            (
+                "<resource/>",
+                "XML error: line 2: <resource> needs a <partition> or a <fibrechannel>",
+            ),
             (
                 "<resource><partition/></resource>",
                 "XML error: line 2: <partition> needs a path, as in /machine",
@@ -53,6 +101,10 @@ mod tests {
                 "<resource><partition>/a/../b</partition></resource>",
                 "XML error: line 2: the partition '/a/../b' must not contain '..' or control \
                  characters",
+            ),
+            (
+                "<resource><fibrechannel appid='é'/></resource>",
+                "XML error: line 2: Fibre Channel 'appid' is not a printable string",
             ),
         ]);
     }

@@ -39,6 +39,7 @@ fn fixed_environment(domain: &Domain) -> Vec<(String, String)> {
     }
     environment.push(("LIBVIRT_LXC_UUID", uuid));
     environment.push(("LIBVIRT_LXC_NAME", domain.name.clone()));
+    environment.extend(domain.os.cmdline.clone().map(|text| ("LIBVIRT_LXC_CMDLINE", text)));
     environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 

@@ -9,6 +9,7 @@ mod arch;
 mod build;
 mod init;
 mod mounts;
+mod unsupported;
 
 #[cfg(test)]
 mod tests;

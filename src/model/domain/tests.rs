@@ -83,8 +83,15 @@ fn name() -> impl Strategy<Value = String> {
 fn os() -> impl Strategy<Value = Os> {
     let key = text().prop_map(|key| format!("K{}", key.replace('=', "")));
     let initenv = vec((key, text()), 0..3);
-    (option::of(text()), text(), vec(text(), 0..3), initenv, option::of(text())).prop_map(
-        |(arch, init, initarg, initenv, initdir)| Os { arch, init, initarg, initenv, initdir },
+    (option::of(Just(())), text(), vec(text(), 0..3), initenv, option::of(text())).prop_map(
+        |(arch, init, initarg, initenv, initdir)| Os {
+            arch: arch.map(|()| "x86_64".to_owned()),
+            init,
+            initarg,
+            initenv,
+            initdir,
+            ..Os::default()
+        },
     )
 }
 
@@ -148,23 +155,22 @@ fn domain() -> impl Strategy<Value = Domain> {
         |((name, title, description, partition), sizes, os, privnet, on, devices)| {
             let (memory, current, vcpu, uuid) = sizes;
             Domain {
-                id: None,
                 name,
                 uuid: Uuid::from_u128(uuid),
                 title,
                 description,
-                metadata: None,
                 memory,
                 current_memory: 1 + current % memory,
-                vcpu,
+                vcpus: Vcpus { maximum: vcpu, current: vcpu, ..Vcpus::default() },
                 partition,
                 os,
-                features: Features { privnet },
-                clock: Clock { offset: "localtime".to_owned() },
+                features: Features { privnet, ..Features::default() },
+                clock: Clock::default(),
                 on_poweroff: on,
                 on_reboot: on,
                 on_crash: LifecycleAction::CoredumpDestroy,
                 devices,
+                ..Domain::parse(&document("")).unwrap()
             }
         },
     )

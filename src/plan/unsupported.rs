@@ -1,0 +1,151 @@
+//! What documents may ask for and containers do not get yet.
+//!
+//! The model keeps such elements as libvirt does, so that a definition survives; a container that
+//! silently lacks its limits or its confinement is worse than none, so the start is refused.
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::model::{
+    BlockTune, Capabilities, ClockBasis, ClockOffset, Domain, IdMap, LabelKind, MemoryTune,
+    VcpuPlacement,
+};
+
+/// Fails at the first element that is not honoured, naming it and what there is instead.
+pub(super) fn check(domain: &Domain) -> Result<()> {
+    let refused = identity(domain).into_iter().chain(limits(domain)).chain(timers(domain));
+    match refused.into_iter().find(|(is_wanted, ..)| *is_wanted) {
+        None => Ok(()),
+        Some((_, element, instead)) => Err(Error::new(
+            ErrorCode::ConfigUnsupported,
+            format!("domain '{}' cannot start: {element} is not supported: {instead}", domain.name),
+        )),
+    }
+}
+
+/// Whether the document wants something, its element, and what there is instead.
+type Refusal = (bool, &'static str, &'static str);
+
+/// Who the container's processes are and what they may do.
+fn identity(domain: &Domain) -> [Refusal; 6] {
+    let root = ["root", "0", "+0"];
+    let other = |name: &Option<String>| name.as_ref().is_some_and(|n| !root.contains(&n.as_str()));
+    let shared = &domain.shared_namespaces;
+    [
+        (domain.idmap != IdMap::default(), "<idmap>", "containers run without a user name space"),
+        (other(&domain.os.inituser), "<inituser>", "init runs as root"),
+        (other(&domain.os.initgroup), "<initgroup>", "init runs as root"),
+        (
+            domain.features.capabilities != Capabilities::default(),
+            "<capabilities>",
+            "only policy='default' without changes is",
+        ),
+        (is_confined(domain), "<seclabel>", "only type='none' is"),
+        (
+            shared.net.is_some() || shared.ipc.is_some() || shared.uts.is_some(),
+            "<lxc:namespace>",
+            "the container has its own name spaces, and the host's network without <privnet/>",
+        ),
+    ]
+}
+
+fn is_confined(domain: &Domain) -> bool {
+    let mut labels = domain.security_labels.iter();
+    labels.any(|label| label.kind != LabelKind::None)
+}
+
+/// Limits and shares. What is set for single processors or threads of a machine has no effect on
+/// containers in libvirt either.
+fn limits(domain: &Domain) -> [Refusal; 5] {
+    let only_memory = "the only limit is <memory>";
+    let (vcpus, tune, block) = (&domain.vcpus, &domain.cpu_tune, &domain.block_tune);
+    [
+        (domain.memory_tune != MemoryTune::default(), "<memtune>", only_memory),
+        (*block != BlockTune::default(), "<blkiotune>", only_memory),
+        (
+            tune.shares.is_some() || tune.bandwidth != Default::default(),
+            "<cputune> with shares, period or quota",
+            only_memory,
+        ),
+        (
+            domain.numa_tune.memory.as_ref().is_some_and(|memory| memory.nodeset.is_some()),
+            "<numatune>",
+            "memory comes from all nodes",
+        ),
+        (
+            vcpus.cpuset.is_some() || vcpus.placement == VcpuPlacement::Auto,
+            "<vcpu> with cpuset or placement='auto'",
+            "containers run on all processors",
+        ),
+    ]
+}
+
+/// libvirt makes devices for timers when the clock follows the local time.
+fn timers(domain: &Domain) -> [Refusal; 1] {
+    let clock = &domain.clock;
+    let is_local = matches!(clock.offset, ClockOffset::Fixed { basis: ClockBasis::Localtime, .. });
+    let wanted = clock.timers.iter().any(|timer| timer.attr("present") != Some("no"));
+    [(is_local && wanted, "<timer>", "no clock devices are made")]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(elements: &str) -> Option<Error> {
+        let text = format!(
+            "<domain type='lxc' xmlns:lxc='http://libvirt.org/schemas/domain/lxc/1.0'>{elements}\
+             <name>web</name><memory>1024</memory>\
+             <os><type>exe</type><init>/i</init></os></domain>"
+        );
+        check(&Domain::parse(&text).unwrap()).err()
+    }
+
+    #[test]
+    fn what_would_be_missing_is_refused() {
+        let range = "start='0' target='1' count='1'";
+        let idmap = format!("<idmap><uid {range}/><gid {range}/></idmap>");
+        let os = "<type>exe</type><init>/i</init>";
+        let user = format!("<os>{os}<inituser>www</inituser></os>");
+        let group = format!("<os>{os}<initgroup>+5</initgroup></os>");
+        let cases = [
+            idmap.as_str(),
+            &user,
+            &group,
+            "<features><capabilities policy='deny'/></features>",
+            "<features><capabilities><mknod/></capabilities></features>",
+            "<seclabel type='dynamic' model='selinux'/>",
+            "<lxc:namespace><lxc:sharenet type='pid' value='1'/></lxc:namespace>",
+            "<memtune><soft_limit>1</soft_limit></memtune>",
+            "<blkiotune><weight>500</weight></blkiotune>",
+            "<cputune><quota>-1</quota></cputune>",
+            "<numatune><memory nodeset='0'/></numatune>",
+            "<vcpu cpuset='0'>1</vcpu>",
+            "<vcpu placement='auto'>1</vcpu>",
+            "<clock offset='localtime'><timer name='rtc'/></clock>",
+        ];
+        for text in cases {
+            let error = refusal(text).unwrap_or_else(|| panic!("{text} is not refused"));
+            assert_eq!(error.code, ErrorCode::ConfigUnsupported);
+            assert!(
+                error.message.contains("> is not supported") || error.message.contains(" with "),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_asks_for_nothing_starts() {
+        let os = "<os><type>exe</type><init>/i</init><inituser>root</inituser>\
+                  <initgroup>+0</initgroup></os>";
+        for text in [
+            os,
+            "<seclabel type='none'/>",
+            "<features><capabilities/></features>",
+            "<lxc:namespace><lxc:sharenet type='none' value=''/></lxc:namespace>",
+            "<cputune><vcpupin vcpu='0' cpuset='0'/></cputune>",
+            "<clock><timer name='rtc'/></clock>",
+            "<clock offset='localtime'><timer name='rtc' present='no'/></clock>",
+        ] {
+            assert_eq!(refusal(text), None, "{text}");
+        }
+    }
+}
