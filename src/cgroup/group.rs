@@ -24,6 +24,8 @@ pub struct Limits {
     pub memory: u64,
     /// Character devices, and no other device.
     pub devices: Vec<CharDevice>,
+    /// Whether nodes for any device may be made.
+    pub make_nodes: bool,
 }
 
 /// What a container has used.
@@ -85,7 +87,7 @@ impl Group {
     fn create_all(&self, limits: &Limits) -> Result<()> {
         self.layout.hierarchies.iter().try_for_each(|hierarchy| self.create_in(hierarchy))?;
         self.limit_memory(limits.memory)?;
-        self.allow_devices(&limits.devices)?;
+        self.allow_devices(&limits.devices, limits.make_nodes)?;
         self.layout.hierarchies.iter().try_for_each(|hierarchy| {
             let init = self.directory(hierarchy, INIT);
             directory::create(hierarchy, &init)
@@ -113,10 +115,10 @@ impl Group {
         })
     }
 
-    fn allow_devices(&self, list: &[CharDevice]) -> Result<()> {
+    fn allow_devices(&self, list: &[CharDevice], make_nodes: bool) -> Result<()> {
         let (allowed, group) = match (self.v1_with("devices", PAYLOAD), self.v2(PAYLOAD)) {
-            (Some(group), _) => (devices::allow_only_v1(&group, list), group),
-            (None, Some(group)) => (devices::allow_only_v2(&group, list), group),
+            (Some(group), _) => (devices::allow_only_v1(&group, list, make_nodes), group),
+            (None, Some(group)) => (devices::allow_only_v2(&group, list, make_nodes), group),
             (None, None) => {
                 return Err(error("the host has no control over devices for the container"));
             }

@@ -81,8 +81,8 @@ impl Driver {
         domain.set_run(Some(run.clone()));
         tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
         // Meanwhile the supervisor starts up on another processor.
-        let plan::Limits { memory, devices } = plan.limits.clone();
-        group.create(&Limits { memory, devices })?;
+        let plan::Limits { memory, devices, make_nodes } = plan.limits.clone();
+        group.create(&Limits { memory, devices, make_nodes })?;
         run.supervisor.listening().await?;
         live.id = Some(pid);
         self.record(Some(pid), live)?;

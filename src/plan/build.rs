@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::arch::guest_archs;
-use super::{Host, Limits, Placement, Plan, Root, RunFiles, init, mounts};
+use super::{Host, Limits, Placement, Plan, Root, RunFiles, capabilities, init, mounts};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain, Filesystem, FilesystemSource, LifecycleAction};
 
@@ -25,13 +25,14 @@ pub fn build(domain: &Domain, host: &Host, placement: Placement, files: RunFiles
         limits: Limits {
             memory: domain.memory.saturating_mul(1024),
             devices: mounts::allowed_devices(),
+            make_nodes: capabilities::may_make_nodes(&domain.features.capabilities),
         },
         private_network: domain.features.privnet,
         steps: mounts::steps(domain, host, &root),
         root,
         hostname: init::hostname(&domain.name),
         consoles: domain.devices.consoles.len(),
-        drop_capabilities: DEFAULT_DROP.iter().fold(0, |mask, bit| mask | 1 << bit),
+        drop_capabilities: capabilities::dropped(&domain.features.capabilities),
         linux32,
         init: init::init(domain),
         restart_on_reboot: matches!(
@@ -40,16 +41,6 @@ pub fn build(domain: &Domain, host: &Host, placement: Placement, files: RunFiles
         ),
     })
 }
-
-/// What libvirt's default policy takes from a container (`capabilities(7)`): they act on the
-/// host, not on anything the container has a namespace for.
-const DEFAULT_DROP: [u32; 5] =
-    [CAP_SYS_MODULE, CAP_SYS_TIME, CAP_MKNOD, CAP_AUDIT_CONTROL, CAP_MAC_ADMIN];
-const CAP_SYS_MODULE: u32 = 16;
-const CAP_SYS_TIME: u32 = 25;
-const CAP_MKNOD: u32 = 27;
-const CAP_AUDIT_CONTROL: u32 = 30;
-const CAP_MAC_ADMIN: u32 = 33;
 
 /// The file system for `/`. libvirt takes the host's own, writable, when there is none; nobody
 /// wants that by accident, so it has to be asked for.

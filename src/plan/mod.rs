@@ -7,6 +7,7 @@
 
 mod arch;
 mod build;
+mod capabilities;
 mod init;
 mod mounts;
 mod unsupported;
@@ -132,6 +133,8 @@ pub struct Limits {
     /// The character devices it may use, major number and minor number or all of them, and no
     /// other: a device node can come from anywhere, from a file system that root inside mounts.
     pub devices: Vec<(u32, Option<u32>)>,
+    /// Whether it may make nodes for all devices, which does not open them.
+    pub make_nodes: bool,
 }
 
 /// The tree that becomes the container's `/`.

@@ -5,8 +5,7 @@
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{
-    BlockTune, Capabilities, ClockBasis, ClockOffset, Domain, IdMap, LabelKind, MemoryTune,
-    VcpuPlacement,
+    BlockTune, ClockBasis, ClockOffset, Domain, IdMap, LabelKind, MemoryTune, VcpuPlacement,
 };
 
 /// Fails at the first element that is not honoured, naming it and what there is instead.
@@ -25,7 +24,7 @@ pub(super) fn check(domain: &Domain) -> Result<()> {
 type Refusal = (bool, &'static str, &'static str);
 
 /// Who the container's processes are and what they may do.
-fn identity(domain: &Domain) -> [Refusal; 6] {
+fn identity(domain: &Domain) -> [Refusal; 5] {
     let root = ["root", "0", "+0"];
     let other = |name: &Option<String>| name.as_ref().is_some_and(|n| !root.contains(&n.as_str()));
     let shared = &domain.shared_namespaces;
@@ -33,11 +32,6 @@ fn identity(domain: &Domain) -> [Refusal; 6] {
         (domain.idmap != IdMap::default(), "<idmap>", "containers run without a user name space"),
         (other(&domain.os.inituser), "<inituser>", "init runs as root"),
         (other(&domain.os.initgroup), "<initgroup>", "init runs as root"),
-        (
-            domain.features.capabilities != Capabilities::default(),
-            "<capabilities>",
-            "only policy='default' without changes is",
-        ),
         (is_confined(domain), "<seclabel>", "only type='none' is"),
         (
             shared.net.is_some() || shared.ipc.is_some() || shared.uts.is_some(),
@@ -110,8 +104,6 @@ mod tests {
             idmap.as_str(),
             &user,
             &group,
-            "<features><capabilities policy='deny'/></features>",
-            "<features><capabilities><mknod/></capabilities></features>",
             "<seclabel type='dynamic' model='selinux'/>",
             "<lxc:namespace><lxc:sharenet type='pid' value='1'/></lxc:namespace>",
             "<memtune><soft_limit>1</soft_limit></memtune>",
@@ -139,7 +131,6 @@ mod tests {
         for text in [
             os,
             "<seclabel type='none'/>",
-            "<features><capabilities/></features>",
             "<lxc:namespace><lxc:sharenet type='none' value=''/></lxc:namespace>",
             "<cputune><vcpupin vcpu='0' cpuset='0'/></cputune>",
             "<clock><timer name='rtc'/></clock>",

@@ -101,6 +101,39 @@ fn what_acts_on_the_host_is_dropped_for_good() {
 }
 
 #[test]
+fn a_document_says_which_capabilities_are_left() {
+    let Some(host) = Host::new("a_document_says_which_capabilities_are_left") else {
+        return;
+    };
+    let features = "<features><capabilities policy='deny'><chown state='on'/><kill/>\
+                    </capabilities></features>";
+    let (_domain, facts) = Facts::of(&host, &probe(host.document("few").element(features)));
+    for name in ["CapBnd", "CapEff", "CapPrm"] {
+        assert_eq!(facts.of_word("status", name).trim_start_matches('0'), "21", "{name}");
+    }
+}
+
+#[test]
+fn device_nodes_are_made_where_the_document_says_so_and_do_not_open() {
+    let name = "device_nodes_are_made_where_the_document_says_so_and_do_not_open";
+    let Some(host) = Host::new(name) else { return };
+    let script = "mknod /tmp/kmsg c 1 11 && echo made; \
+                  (: < /tmp/kmsg) 2>/dev/null || echo shut; echo tried; \
+                  while read line; do :; done";
+    for (state, made) in [("on", true), ("off", false)] {
+        let features =
+            format!("<features><capabilities><mknod state='{state}'/></capabilities></features>");
+        let document = host.document("mknod").script(script).element(&features);
+        let domain = host.run(&document);
+        let printed = domain.console().wait_for("tried\r\n");
+        assert_eq!(printed.contains("made"), made, "{printed}");
+        assert!(printed.contains("shut"), "{printed}");
+        domain.destroy().unwrap();
+        let _ = fs::remove_file(host.tree.path.join("tmp/kmsg"));
+    }
+}
+
+#[test]
 fn namespaces_are_its_own_and_the_network_is_if_asked() {
     let name = "namespaces_are_its_own_and_the_network_is_if_asked";
     let Some(host) = Host::new(name) else { return };
