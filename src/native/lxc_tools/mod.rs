@@ -13,6 +13,8 @@ mod build;
 mod capabilities;
 mod config;
 mod export;
+mod export_devices;
+mod export_limits;
 mod import;
 mod limits;
 mod mounts;
