@@ -11,6 +11,7 @@ mod connect;
 mod console;
 mod domain;
 mod fault;
+mod native;
 mod object;
 mod signals;
 mod standard;
@@ -99,6 +100,7 @@ async fn dispatch(
     };
     match (interface, object) {
         (connect::INTERFACE, _) => connect::call(driver, member, call).await,
+        (native::INTERFACE, _) => native::call(driver, member, call),
         (domain::INTERFACE, Object::Domain(uuid)) => {
             let domain = driver.lookup_by_uuid(uuid)?;
             domain::call(driver, &domain, member, call).await

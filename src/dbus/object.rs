@@ -27,10 +27,16 @@ struct Interface {
     schema: &'static str,
 }
 
-const CONNECT_INTERFACES: [Interface; 1] = [Interface {
-    name: super::connect::INTERFACE,
-    schema: include_str!("../../schemas/dbus/org.libvirt.Connect.xml"),
-}];
+const CONNECT_INTERFACES: [Interface; 2] = [
+    Interface {
+        name: super::connect::INTERFACE,
+        schema: include_str!("../../schemas/dbus/org.libvirt.Connect.xml"),
+    },
+    Interface {
+        name: super::native::INTERFACE,
+        schema: include_str!("../../schemas/dbus/org.nsvirt.Connect1.xml"),
+    },
+];
 
 const DOMAIN_INTERFACES: [Interface; 2] = [
     Interface {

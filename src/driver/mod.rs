@@ -11,6 +11,7 @@ mod event;
 mod host;
 mod init_request;
 pub mod lifecycle;
+mod native;
 mod open;
 mod operations;
 mod registry;
@@ -22,6 +23,7 @@ pub use config::{Config, Paths};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
 pub use host::{Cache, Cell, Cpu, Pages, Topology};
+pub use native::Converted;
 pub use operations::{ConsoleSize, Info};
 
 use std::path::PathBuf;

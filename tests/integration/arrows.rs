@@ -5,15 +5,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each layer may use. `protocol` is `container::protocol`: messages, not the executor.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("dbus", &["driver", "error"]),
     ("rpc", &["driver", "error"]),
     (
         "driver",
-        &["plan", "model", "xml", "cgroup", "network", "security", "protocol", "sys", "error"],
+        &[
+            "plan", "model", "native", "xml", "cgroup", "network", "security", "protocol", "sys",
+            "error",
+        ],
     ),
     ("plan", &["model", "error"]),
     ("model", &["xml", "error"]),
+    ("native", &["xml", "error"]),
     ("xml", &["error"]),
     ("container", &["plan", "security", "sys", "error"]),
     ("cgroup", &["sys", "error"]),

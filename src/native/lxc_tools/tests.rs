@@ -179,7 +179,7 @@ fn limits_of_either_kind_of_cgroups_are_one() {
 
 #[test]
 fn networks_are_not_the_hosts_by_accident() {
-    assert_eq!(added("lxc.net.0.type = empty\n"), [String::new(); 0]);
+    assert_eq!(added("lxc.net.0.type = empty\n"), Vec::<String>::new());
     let host = from(&format!("{BASE}lxc.net.0.type = none\n")).xml();
     assert!(!host.contains("privnet"));
     let unknown = from(&format!("{BASE}lxc.net.0.type = ipvlan\n"));
@@ -224,7 +224,7 @@ fn what_has_no_equivalent_is_told() {
         assert_eq!(notes.len(), 1, "{config}: {notes:?}");
         assert!(notes[0].starts_with("line 4: lxc."), "{notes:?}");
     }
-    assert_eq!(notes("lxc.autodev = 1\nlxc.cgroup.devices.deny = a\n"), [String::new(); 0]);
+    assert_eq!(notes("lxc.autodev = 1\nlxc.cgroup.devices.deny = a\n"), Vec::<String>::new());
 }
 
 #[test]

@@ -1,0 +1,23 @@
+//! `org.nsvirt.Connect1`: what libvirt-dbus lacks, configurations of other programs.
+
+use zbus::Message;
+
+use super::fault::{Fault, arguments, reply};
+use crate::driver::Driver;
+
+pub(super) const INTERFACE: &str = "org.nsvirt.Connect1";
+
+pub(super) fn call(driver: &Driver, member: &str, call: &Message) -> Result<Message, Fault> {
+    let converted = match member {
+        "DomainXMLFromNative" => {
+            let (format, config, flags): (String, String, u32) = arguments(call)?;
+            driver.domain_xml_from_native(&format, &config, flags)?
+        }
+        "DomainXMLToNative" => {
+            let (format, xml, flags): (String, String, u32) = arguments(call)?;
+            driver.domain_xml_to_native(&format, &xml, flags)?
+        }
+        _ => return Err(Fault::UnknownMethod(member.to_owned())),
+    };
+    reply(call, &(converted.text, converted.notes))
+}
