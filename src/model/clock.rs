@@ -3,7 +3,7 @@
 use super::read::{internal, number, words};
 use super::shape::{self, Kind, Shape, YES_NO, attr};
 use crate::error::Result;
-use crate::xml::{Element, Writer};
+use crate::xml::{Element, Node, Writer};
 
 words! {
     /// What a clock that may be adjusted is adjusted from.
@@ -56,9 +56,10 @@ impl Default for Clock {
 
 impl Clock {
     pub(super) fn parse(root: &Element) -> Result<Self> {
+        let offset = ClockOffset::parse(root)?;
         let timers =
             super::read::all(root, "clock", "timer").map(timer).collect::<Result<Vec<_>>>()?;
-        Ok(Self { offset: ClockOffset::parse(root)?, timers })
+        Ok(Self { offset, timers })
     }
 
     /// Whether the document asks for a timer, and with it for its device.
@@ -177,9 +178,10 @@ fn timer(element: &Element) -> Result<Element> {
         "catchup",
         &[attr("threshold", Kind::Long), attr("slew", Kind::Long), attr("limit", Kind::Long)],
     )]);
-    let kept = TIMER.read(element)?.unwrap_or_default();
+    let mut kept = TIMER.read(element)?.unwrap_or_default();
+    drop_zeros(&mut kept);
     let name = kept.attr("name").unwrap_or_default();
-    if element.child("catchup").is_some() && kept.attr("tickpolicy") != Some("catchup") {
+    if kept.child("catchup").is_some() && kept.attr("tickpolicy") != Some("catchup") {
         return Err(element.error(
             "setting of timer catchup policies is only supported with tickpolicy='catchup'",
         ));
@@ -189,6 +191,18 @@ fn timer(element: &Element) -> Result<Element> {
             .unsupported(format_args!("timer {name} doesn't support setting of timer frequency")));
     }
     Ok(kept)
+}
+
+/// A number of 0 is none.
+fn drop_zeros(element: &mut Element) {
+    element.attributes.retain(|(_, value)| value != "0");
+    element.children.retain_mut(|node| match node {
+        Node::Element(child) => {
+            drop_zeros(child);
+            !child.attributes.is_empty()
+        }
+        _ => true,
+    });
 }
 
 #[cfg(test)]

@@ -19,24 +19,13 @@ const MODES: &[&str] = &["custom", "host-model", "host-passthrough", "maximum"];
 
 impl Cpu {
     pub(super) fn parse(root: &Element, vcpus: &Vcpus) -> Result<Self> {
-        let Some(element) = root.child("cpu") else { return Ok(Self::default()) };
-        let mode = mode(element)?;
-        let (model, is_named) = model(element, mode)?;
-        let mut attributes = attributes(element, mode, is_named)?;
-        let mut children = Vec::new();
-        children.extend(model);
-        children.extend(vendor(element, is_named)?);
-        for shape in PARTS {
-            children.extend(shape.read_one(element)?);
-        }
-        check_cache(element)?;
-        children.extend(features(element, mode, is_named)?);
-        let numa = super::cpu_numa::parse(element, vcpus)?;
+        let (attributes, mut children) = match root.child("cpu") {
+            Some(element) => parts(element)?,
+            None => return Ok(Self::default()),
+        };
+        let numa = super::cpu_numa::parse(root, vcpus)?;
         let cells = numa.as_ref().map_or(0, |numa| numa.children_named("cell").count());
         children.extend(numa);
-        if mode == "custom" && !is_named {
-            attributes.clear();
-        }
         let is_nothing = attributes.is_empty() && children.is_empty();
         let element = (!is_nothing).then(|| shape::element("cpu", &attributes, children));
         Ok(Self { element, cells })
@@ -47,6 +36,27 @@ impl Cpu {
             shape::format(w, element);
         }
     }
+}
+
+type Attributes = Vec<(&'static str, String)>;
+
+/// The attributes and the children without `<numa>`.
+fn parts(element: &Element) -> Result<(Attributes, Vec<Element>)> {
+    let mode = mode(element)?;
+    let (model, is_named) = model(element, mode)?;
+    let mut attributes = attributes(element, mode, is_named)?;
+    let mut children = Vec::new();
+    children.extend(model);
+    children.extend(vendor(element, is_named)?);
+    for shape in PARTS {
+        children.extend(shape.read_one(element)?);
+    }
+    check_cache(element)?;
+    children.extend(features(element, mode, is_named)?);
+    if mode == "custom" && !is_named {
+        attributes.clear();
+    }
+    Ok((attributes, children))
 }
 
 /// The parts that are no more than attributes.
@@ -87,11 +97,7 @@ fn mode(element: &Element) -> Result<&str> {
     }
 }
 
-fn attributes(
-    element: &Element,
-    mode: &str,
-    is_named: bool,
-) -> Result<Vec<(&'static str, String)>> {
+fn attributes(element: &Element, mode: &str, is_named: bool) -> Result<Attributes> {
     const ATTRIBUTES: Shape = Shape::new(
         "cpu",
         &[

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::read::{internal, number_attr, required};
+use super::read::{all, first, internal, number_attr, required};
 use super::shape::{self, Kind, Shape, YES_NO, attr};
 use super::{Bitmap, Vcpus, memory};
 use crate::error::Result;
@@ -14,9 +14,11 @@ struct Cell {
     element: Element,
 }
 
-/// What is kept of it.
-pub(super) fn parse(cpu: &Element, vcpus: &Vcpus) -> Result<Option<Element>> {
-    let Some(numa) = cpu.child("numa") else { return Ok(None) };
+/// What is kept of all `<numa>` elements, which count as one.
+pub(super) fn parse(root: &Element, vcpus: &Vcpus) -> Result<Option<Element>> {
+    let Some(first) = first(root, "cpu", "numa") else { return Ok(None) };
+    let children = all(root, "cpu", "numa").flat_map(|numa| numa.children.iter().cloned());
+    let numa = &Element { children: children.collect(), ..first.clone() };
     let count = numa.children_named("cell").count();
     if count == 0 {
         return Err(numa.error("NUMA topology defined without NUMA cells"));
@@ -40,8 +42,25 @@ pub(super) fn parse(cpu: &Element, vcpus: &Vcpus) -> Result<Option<Element>> {
     let cells: Vec<Cell> = cells.into_iter().flatten().collect();
     check_processors(numa, &cells, vcpus)?;
     let mut children: Vec<_> = cells.into_iter().map(|cell| cell.element).collect();
-    children.extend(INTERCONNECTS.read_one(numa)?);
+    children.extend(interconnects(numa)?);
     Ok(Some(shape::element("numa", &[], children)))
+}
+
+/// Each way between cells is given once.
+fn interconnects(numa: &Element) -> Result<Option<Element>> {
+    let Some(kept) = INTERCONNECTS.read_one(numa)? else { return Ok(None) };
+    let way = |element: &Element| {
+        ["initiator", "target", "cache", "type"].map(|name| element.attr(name).map(str::to_owned))
+    };
+    let mut seen = Vec::new();
+    for element in kept.elements() {
+        let key = (element.name.clone(), way(element));
+        if seen.contains(&key) {
+            return Err(numa.error("Duplicate info for NUMA latencies"));
+        }
+        seen.push(key);
+    }
+    Ok(Some(kept))
 }
 
 const INTERCONNECTS: Shape = Shape::new("interconnects", &[]).with(&[
@@ -130,7 +149,8 @@ impl Cell {
 fn cache_part(cache: &Element, name: &str) -> Result<Element> {
     let missing = || cache.error(format_args!("missing element or attribute './{name}/@value'"));
     let part = cache.child(name).filter(|part| part.attr("value").is_some()).ok_or_else(missing)?;
-    let (value, unit) = memory::split_bytes(memory::bytes(part, "value", "unit")?);
+    let bytes = memory::bytes(part, "value", "unit")?;
+    let (value, unit) = if name == "size" { (bytes.div_ceil(1024), "KiB") } else { (bytes, "B") };
     Ok(shape::element(name, &[("value", value.to_string()), ("unit", unit.to_owned())], Vec::new()))
 }
 

@@ -92,6 +92,11 @@ impl CpuTune {
         })
     }
 
+    /// Whether anything runs on chosen processors of the host.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.emulator_pin.is_some() || !self.vcpu_pins.is_empty() || !self.iothread_pins.is_empty()
+    }
+
     pub(super) fn format(&self, w: &mut Writer) {
         if *self == Self::default() {
             return;

@@ -116,7 +116,8 @@ impl Domain {
         let mut vcpus = Vcpus::parse(root)?;
         let iothreads = IoThreads::parse(root)?;
         let cpu = Cpu::parse(root, &vcpus)?;
-        let numa_tune = NumaTune::parse(root, &mut vcpus, cpu.cells)?;
+        let cpu_tune = CpuTune::parse(root, &vcpus, &iothreads)?;
+        let numa_tune = NumaTune::parse(root, &mut vcpus, cpu_tune.is_pinned(), cpu.cells)?;
         let Resource { partition, fibrechannel_appid } = Resource::parse(root)?;
         let uuid = identity::parse_uuid(root)?;
         Ok(Self {
@@ -133,7 +134,7 @@ impl Domain {
             block_tune: BlockTune::parse(root)?,
             memory_tune: MemoryTune::parse(root)?,
             memory_backing: kept::memory_backing(root, cpu.cells)?,
-            cpu_tune: CpuTune::parse(root, &vcpus, &iothreads)?,
+            cpu_tune,
             numa_tune,
             vcpus,
             iothreads,

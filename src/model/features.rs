@@ -28,8 +28,9 @@ impl Features {
                     return Err(element.unsupported(format_args!("unexpected feature '{name}'")));
                 }
                 name => {
-                    features.machine.retain(|other| other.name != name);
-                    features.machine.extend(machine_features::read(element)?);
+                    let at = features.machine.iter().position(|other| other.name == name);
+                    let before = at.map(|at| features.machine.remove(at));
+                    features.machine.extend(machine_features::read(element, before)?);
                 }
             }
         }

@@ -36,7 +36,7 @@ const MAX_IOTHREADS: usize = 16384;
 pub struct IoThreads {
     /// Their ids; those the document leaves open are the smallest free numbers.
     pub ids: Vec<u32>,
-    /// The elements that name ids, with their other attributes, in front of `ids`.
+    /// Their elements, with further attributes; nothing when the document names no id.
     pub named: Vec<Element>,
 }
 
@@ -50,6 +50,7 @@ impl IoThreads {
                 attr("thread_pool_max", Kind::Number),
             ],
         );
+        let count = count(root)?;
         let mut threads = Self::default();
         for element in all(root, "iothreadids", "iothread") {
             let Some(kept) = THREAD.read(element)? else { continue };
@@ -61,7 +62,7 @@ impl IoThreads {
             threads.ids.push(id);
             threads.named.push(kept);
         }
-        threads.fill(count(root)?);
+        threads.fill(count);
         Ok(threads)
     }
 
@@ -72,6 +73,10 @@ impl IoThreads {
         while self.ids.len() < count {
             if taken.binary_search(&next).is_err() {
                 self.ids.push(next);
+                if !taken.is_empty() {
+                    let id = [("id", next.to_string())];
+                    self.named.push(shape::element("iothread", &id, Vec::new()));
+                }
             }
             next += 1;
         }
@@ -87,9 +92,6 @@ impl IoThreads {
         }
         w.open("iothreadids", &[]);
         self.named.iter().for_each(|thread| shape::format(w, thread));
-        for id in self.ids.iter().skip(self.named.len()) {
-            w.empty("iothread", &[("id", &id.to_string())]);
-        }
         w.close();
     }
 }

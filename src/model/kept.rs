@@ -53,11 +53,12 @@ pub(super) fn memory_backing(root: &Element, guest_cells: usize) -> Result<Optio
 
 /// `<hugepages>`: sizes of pages, each for some cells of the guest or for all others.
 fn huge_pages(root: &Element, guest_cells: usize) -> Result<Option<Element>> {
-    let Some(element) = super::read::first(root, "memoryBacking", "hugepages") else {
+    if super::read::first(root, "memoryBacking", "hugepages").is_none() {
         return Ok(None);
-    };
+    }
+    let elements = all(root, "memoryBacking", "hugepages");
     let mut pages: Vec<(Option<Bitmap>, u64)> = Vec::new();
-    for page in element.children_named("page") {
+    for page in elements.flat_map(|element| element.children_named("page")) {
         let size = memory::bytes(page, "size", "unit")?.div_ceil(1024);
         if size == 0 {
             return Err(detail(page, "hugepage size can't be zero"));

@@ -86,8 +86,8 @@ const HYPERV: &[&str] = &[
 const KVM: &[&str] = &["hidden", "hint-dedicated", "poll-control", "pv-ipi", "dirty-ring"];
 const XEN: &[&str] = &["e820_host", "passthrough"];
 
-/// What is kept of a feature; None when that is nothing.
-pub(super) fn read(element: &Element) -> Result<Option<Element>> {
+/// What is kept of a feature that may have come before; None when that is nothing.
+pub(super) fn read(element: &Element, before: Option<Element>) -> Result<Option<Element>> {
     let group = match element.name.as_str() {
         "hyperv" => Some((HYPERV, "unsupported HyperV Enlightenment feature")),
         "kvm" => Some((KVM, "unsupported KVM feature")),
@@ -95,7 +95,7 @@ pub(super) fn read(element: &Element) -> Result<Option<Element>> {
         _ => None,
     };
     if let Some((names, unknown)) = group {
-        return read_group(element, names, unknown).map(Some);
+        return read_group(element, before, names, unknown).map(Some);
     }
     let Some(shape) = SIMPLE.iter().find(|shape| shape.name() == element.name) else {
         return Ok(None);
@@ -103,7 +103,9 @@ pub(super) fn read(element: &Element) -> Result<Option<Element>> {
     let Some(mut kept) = shape.read(element)? else { return Ok(None) };
     let size = match element.name.as_str() {
         "smm" if kept.attr("state") == Some("on") => size(element, "tseg", false)?,
-        "hpt" => size(element, "maxpagesize", true)?,
+        "hpt" => size(element, "maxpagesize", true).map_err(|_| {
+            element.unsupported("Unable to parse HPT maxpagesize setting: expected a size")
+        })?,
         "tcg" => size(element, "tb-cache", true)?,
         _ => None,
     };
@@ -132,10 +134,16 @@ fn size(element: &Element, name: &str, in_kib: bool) -> Result<Option<Element>> 
 }
 
 /// A feature made of features of its own.
-fn read_group(element: &Element, names: &[&str], unknown: &str) -> Result<Element> {
+fn read_group(
+    element: &Element,
+    before: Option<Element>,
+    names: &[&str],
+    unknown: &str,
+) -> Result<Element> {
     const MODE: Shape =
         Shape::new("hyperv", &[attr("mode", Kind::Word(&["custom", "passthrough"])).or("custom")]);
-    let mut children: Vec<Element> = Vec::new();
+    let before = before.unwrap_or_default();
+    let mut children: Vec<Element> = before.elements().cloned().collect();
     for child in element.elements() {
         if !names.contains(&child.name.as_str()) {
             return Err(child.unsupported(format_args!("{unknown}: {}", child.name)));

@@ -29,7 +29,8 @@ impl MemoryTune {
         Ok(Self {
             hard_limit: limit("hard_limit")?,
             soft_limit: limit("soft_limit")?,
-            min_guarantee: limit("min_guarantee")?,
+            // Unlike the limits, none is the same as 0.
+            min_guarantee: limit("min_guarantee")?.filter(|&size| size != 0),
             swap_hard_limit: limit("swap_hard_limit")?,
         })
     }
@@ -60,7 +61,7 @@ mod tests {
     #[test]
     fn limits_are_kept_in_kib() {
         let text = "<memtune/><memtune><swap_hard_limit unit='G'>1</swap_hard_limit>\
-                    <hard_limit unit='MiB'>1</hard_limit><foo/></memtune>";
+                    <hard_limit unit='MiB'>1</hard_limit><min_guarantee>0</min_guarantee></memtune>";
         assert_eq!(
             printed(text),
             [

@@ -39,8 +39,17 @@ pub struct NumaTune {
 
 impl NumaTune {
     /// Reads it for a guest with so many cells. Automatic placement of memory and of processors
-    /// go together, so each may turn on the other.
-    pub(super) fn parse(root: &Element, vcpus: &mut Vcpus, guest_cells: usize) -> Result<Self> {
+    /// go together, so each may turn on the
+    /// other, unless the document pins processors.
+    pub(super) fn parse(
+        root: &Element,
+        vcpus: &mut Vcpus,
+        is_pinned: bool,
+        guest_cells: usize,
+    ) -> Result<Self> {
+        if let Some(second) = root.children_named("numatune").nth(1) {
+            return Err(second.error("only one numatune is supported"));
+        }
         let automatic = vcpus.placement == VcpuPlacement::Auto;
         let mut memory = match first(root, "numatune", "memory") {
             Some(element) => NumaMemory::parse(element, automatic)?,
@@ -51,7 +60,7 @@ impl NumaTune {
             memory.get_or_insert(automatic);
         }
         let is_automatic = memory.as_ref().is_some_and(|memory| memory.nodeset.is_none());
-        if is_automatic && vcpus.cpuset.is_none() {
+        if is_automatic && !is_pinned && vcpus.cpuset.is_none() {
             vcpus.placement = VcpuPlacement::Auto;
         }
         let mode = memory.as_ref().map(|memory| memory.mode);
@@ -179,6 +188,9 @@ mod tests {
             assert_eq!(printed(text), both, "{text}");
         }
         let pinned = "<vcpu cpuset='0'>1</vcpu><numatune><memory placement='auto'/></numatune>";
+        assert_eq!(parse(pinned).vcpus.placement, VcpuPlacement::Static);
+        let pinned = "<cputune><emulatorpin cpuset='0'/></cputune>\
+                      <numatune><memory placement='auto'/></numatune>";
         assert_eq!(parse(pinned).vcpus.placement, VcpuPlacement::Static);
         assert_eq!(parse("<numatune><memory/></numatune>").numa_tune, NumaTune::default());
     }

@@ -1,6 +1,5 @@
 //! `<resource>`: where in the cgroup tree the container belongs.
 
-use super::read::missing_attr;
 use crate::error::{Error, ErrorCode, Result};
 use crate::xml::{Element, Writer};
 
@@ -19,7 +18,7 @@ impl Resource {
         }
         let resource = Self {
             partition: element.child("partition").map(partition).transpose()?,
-            fibrechannel_appid: element.child("fibrechannel").map(appid).transpose()?,
+            fibrechannel_appid: appid(element)?,
         };
         match resource == Self::default() {
             true => Err(element.error("<resource> needs a <partition> or a <fibrechannel>")),
@@ -42,10 +41,10 @@ fn partition(element: &Element) -> Result<String> {
     Ok(path)
 }
 
-fn appid(element: &Element) -> Result<String> {
-    let Some(id) = element.attr("appid").filter(|id| !id.is_empty()) else {
-        return Err(missing_attr(element, "appid"));
-    };
+fn appid(resource: &Element) -> Result<Option<String>> {
+    let element = resource.child("fibrechannel");
+    let id = element.and_then(|element| Some((element, element.attr("appid")?)));
+    let Some((element, id)) = id.filter(|(_, id)| !id.is_empty()) else { return Ok(None) };
     if !id.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return Err(element.error("Fibre Channel 'appid' is not a printable string"));
     }
@@ -53,7 +52,7 @@ fn appid(element: &Element) -> Result<String> {
         let detail = "Fibre Channel 'appid' string length must be between [1, 128]";
         return Err(Error::in_document(ErrorCode::InvalidArg, element.line, detail));
     }
-    Ok(id.to_owned())
+    Ok(Some(id.to_owned()))
 }
 
 pub(super) fn format(w: &mut Writer, partition: Option<&str>, appid: Option<&str>) {

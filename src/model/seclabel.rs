@@ -47,24 +47,26 @@ pub struct SecurityLabel {
 /// Reads all labels; each module has one at most. Those without a type are left to the host and
 /// not kept, as in libvirt.
 pub(super) fn parse(root: &Element) -> Result<Vec<SecurityLabel>> {
-    let several = root.children_named("seclabel").count() > 1;
-    let mut models: Vec<&str> = Vec::new();
+    let is_single = root.children_named("seclabel").nth(1).is_none();
+    let mut models: Vec<Option<&str>> = Vec::new();
     let mut labels = Vec::new();
     for element in root.children_named("seclabel") {
         let model = element.attr("model");
-        let read = SecurityLabel::parse(element, model)?;
-        if several && model.is_none() {
-            return Err(element.error("missing security model when using multiple labels"));
-        }
-        let model = model.unwrap_or_default();
+        labels.extend(SecurityLabel::parse(element, model.or((!is_single).then_some("")))?);
         if models.contains(&model) {
+            let model = model.unwrap_or("(none)");
             let text = format_args!("seclabel for model {model} is already provided");
             return Err(detail(element, text));
         }
         models.push(model);
-        labels.extend(read);
     }
-    Ok(labels)
+    match models.iter().position(Option::is_none).filter(|_| !is_single) {
+        None => Ok(labels),
+        Some(at) => {
+            let element = root.children_named("seclabel").nth(at).unwrap_or(root);
+            Err(element.error("missing security model when using multiple labels"))
+        }
+    }
 }
 
 impl SecurityLabel {

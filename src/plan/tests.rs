@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::error::ErrorCode;
-use crate::model::Domain;
+use crate::model::{Bitmap, Domain};
 
 fn host() -> Host {
     Host {
@@ -53,6 +53,22 @@ fn init_gets_libvirts_environment_and_the_documents() {
     assert_eq!(plan.hostname, "web1");
     assert_eq!(plan.limits.memory, 64 << 20);
     assert!(plan.private_network && plan.restart_on_reboot);
+}
+
+#[test]
+fn the_command_line_follows_the_name() {
+    let mut domain = domain(ROOT);
+    domain.os.cmdline = Some("quiet x".to_owned());
+    let environment = plan(&domain, &host()).unwrap().init.environment;
+    assert_eq!(environment[5..7], ["LIBVIRT_LXC_NAME=web.1", "LIBVIRT_LXC_CMDLINE=quiet x"]);
+}
+
+#[test]
+fn what_is_not_honoured_is_refused_before_anything_else() {
+    let mut domain = domain("");
+    domain.vcpus.cpuset = Some(Bitmap::from_iter([0]));
+    let message = plan(&domain, &host()).unwrap_err().message;
+    assert!(message.contains("containers run on all processors"), "{message}");
 }
 
 #[test]

@@ -8,6 +8,8 @@ use super::*;
 use crate::xml::Node;
 
 const FULL: &str = include_str!("../../../tests/data/full.xml");
+const ALL: &str = include_str!("../../../tests/data/all.xml");
+const ALL_PRINTED: &str = include_str!("../../../tests/data/all-printed.xml");
 const LIVE: &str = include_str!("../../../tests/data/full-live.xml");
 const MINIMAL: &str = include_str!("../../../tests/data/minimal.xml");
 const MINIMAL_PRINTED: &str = include_str!("../../../tests/data/minimal-printed.xml");
@@ -15,6 +17,15 @@ const MINIMAL_PRINTED: &str = include_str!("../../../tests/data/minimal-printed.
 #[test]
 fn a_document_of_libvirts_comes_back_unchanged() {
     assert_eq!(Domain::parse(FULL).unwrap().format(View::Inactive), FULL);
+}
+
+/// Every family outside the devices, out of order and before libvirt's normalisation.
+#[test]
+fn every_family_is_printed_as_libvirt_does() {
+    let mut domain = Domain::parse(ALL).unwrap();
+    domain.fill_host_defaults("x86_64", "/usr/lib/libvirt/libvirt_lxc");
+    assert_eq!(domain.format(View::Inactive), ALL_PRINTED);
+    assert_eq!(Domain::parse(ALL_PRINTED).unwrap(), domain);
 }
 
 #[test]
