@@ -32,13 +32,13 @@ macro_rules! words {
 
             /// The value of an attribute, None when there is none.
             #[allow(dead_code, reason = "some families have errors of their own")]
-            pub(super) fn attr(
+            pub(in crate::model) fn attr(
                 element: &$crate::xml::Element,
                 name: &str,
             ) -> $crate::error::Result<Option<Self>> {
                 element.attr(name).map_or(Ok(None), |word| match Self::from_word(word) {
                     Some(known) => Ok(Some(known)),
-                    None => Err(super::read::bad_word(element, name, word, Self::WORDS)),
+                    None => Err($crate::model::read::bad_word(element, name, word, Self::WORDS)),
                 })
             }
         }

@@ -1,7 +1,7 @@
 //! `<console>`: a terminal of the container, reached from outside.
 
-use super::View;
 use crate::error::Result;
+use crate::model::View;
 use crate::xml::{Element, Writer};
 
 /// libvirt's kinds of console devices; in a container they are all the same.
@@ -76,8 +76,8 @@ impl Console {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{assert_faults, parse, printed};
     use super::*;
+    use crate::model::samples::{assert_faults, parse, printed};
 
     #[test]
     fn ports_are_positions_and_live_parts_are_not_read() {
