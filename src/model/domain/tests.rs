@@ -127,6 +127,7 @@ fn devices() -> impl Strategy<Value = Devices> {
             emulator,
             filesystems,
             consoles: (0..consoles).map(Console::new).collect(),
+            ..Devices::default()
         },
     )
 }
