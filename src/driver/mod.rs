@@ -11,9 +11,11 @@ mod event;
 mod host;
 mod init_request;
 pub mod lifecycle;
+mod namespaces;
 mod native;
 mod open;
 mod operations;
+mod program;
 mod registry;
 mod run;
 mod store;
@@ -45,7 +47,9 @@ pub struct Driver {
     host: plan::Host,
     layout: Layout,
     partition: String,
-    supervisor: PathBuf,
+    supervisor: program::Program,
+    /// Where network namespaces have names.
+    netns: PathBuf,
     store: store::Store,
     registry: registry::Registry,
     events: broadcast::Sender<Event>,
@@ -134,7 +138,7 @@ impl Driver {
 
     /// `<capabilities>`: what the host is, and which guests it can have. Read anew at each call.
     pub fn capabilities(&self) -> String {
-        let emulator = self.supervisor.to_string_lossy();
+        let emulator = self.supervisor.path().to_string_lossy();
         host::capabilities::capabilities(&self.facts(&emulator), &self.topology())
     }
 
@@ -147,7 +151,7 @@ impl Driver {
         machine: &str,
         virttype: &str,
     ) -> Result<String> {
-        let own = self.supervisor.to_string_lossy();
+        let own = self.supervisor.path().to_string_lossy();
         let wanted = host::capabilities::Wanted { emulator, arch, machine, virttype };
         host::capabilities::domain_capabilities(&self.facts(&own), &self.topology(), &wanted)
     }

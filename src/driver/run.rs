@@ -1,6 +1,6 @@
 //! Starting a container, watching it, and clearing up after it.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,8 +43,9 @@ impl Driver {
         let group = Group::new(&self.layout, partition, &domain.name);
         let files = self.store.run_files(domain.uuid);
         let plan = plan::build(&live, &self.host, placement(&group), files)?;
+        let shared = self.open_shared(&live)?;
         self.store.forget_run(domain.uuid)?;
-        match self.launch(domain, &plan, &group, &mut live).await {
+        match self.launch(domain, &plan, &group, &shared, &mut live).await {
             Ok(()) => {
                 domain.publish(|snapshot| {
                     snapshot.live = Some(Arc::new(live));
@@ -72,6 +73,7 @@ impl Driver {
         domain: &Arc<Domain>,
         plan: &Plan,
         group: &Group,
+        shared: &[OwnedFd],
         live: &mut Document,
     ) -> Result<()> {
         self.record(None, live)?;
@@ -86,7 +88,7 @@ impl Driver {
         run.supervisor.listening().await?;
         live.id = Some(pid);
         self.record(Some(pid), live)?;
-        meet(&run, &Request::Go, live).await
+        meet(&run, &Request::Go, shared, live).await
     }
 
     fn record(&self, supervisor: Option<u32>, live: &Document) -> Result<()> {
@@ -183,8 +185,13 @@ impl Driver {
 }
 
 /// Asks a supervisor for its container, and fills in what is only known while it runs.
-pub(super) async fn meet(run: &Run, request: &Request, live: &mut Document) -> Result<()> {
-    let (answer, mut fds) = run.supervisor.request(request).await?;
+pub(super) async fn meet(
+    run: &Run,
+    request: &Request,
+    shared: &[OwnedFd],
+    live: &mut Document,
+) -> Result<()> {
+    let (answer, mut fds) = run.supervisor.request(request, shared).await?;
     match (answer, fds.pop()) {
         (Message::Running { init, consoles }, Some(pidfd)) => {
             run.set_init(init.try_into().unwrap_or_default(), pidfd);
@@ -206,6 +213,7 @@ fn placement(group: &Group) -> Placement {
         supervisor_v2: group.supervisor_v2().into_iter().collect(),
         init_tasks: group.init_tasks(),
         init_v2: group.init_v2().into_iter().collect(),
+        delegated: group.delegated(),
     }
 }
 

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use super::arch::guest_archs;
-use super::{Host, Limits, Placement, Plan, Root, RunFiles, capabilities, init, mounts};
+use super::{
+    Host, Limits, Namespace, Placement, Plan, Root, RunFiles, capabilities, ids, init, mounts,
+    namespaces,
+};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain, Filesystem, FilesystemSource, LifecycleAction};
 
@@ -13,11 +16,14 @@ use crate::model::{Domain, Filesystem, FilesystemSource, LifecycleAction};
 /// no root file system, no console, an architecture the host does not run.
 pub fn build(domain: &Domain, host: &Host, placement: Placement, files: RunFiles) -> Result<Plan> {
     super::unsupported::check(domain)?;
+    namespaces::check(domain)?;
     let linux32 = is_linux32(domain, host)?;
     let root = root(domain, host)?;
     if domain.devices.consoles.is_empty() {
         return Err(unsupported("At least one PTY console is required"));
     }
+    let shared: Vec<_> = namespaces::shared(domain).into_iter().map(|(kind, _)| kind).collect();
+    let own_name = !shared.contains(&Namespace::Uts);
     Ok(Plan {
         name: domain.name.clone(),
         files,
@@ -27,10 +33,12 @@ pub fn build(domain: &Domain, host: &Host, placement: Placement, files: RunFiles
             devices: mounts::allowed_devices(),
             make_nodes: capabilities::may_make_nodes(&domain.features.capabilities),
         },
+        id_maps: ids::id_maps(domain, host)?,
         private_network: domain.features.privnet,
+        shared_namespaces: shared,
         steps: mounts::steps(domain, host, &root),
         root,
-        hostname: init::hostname(&domain.name),
+        hostname: own_name.then(|| init::hostname(&domain.name)),
         consoles: domain.devices.consoles.len(),
         drop_capabilities: capabilities::dropped(&domain.features.capabilities),
         linux32,
@@ -75,6 +83,6 @@ fn is_linux32(domain: &Domain, host: &Host) -> Result<bool> {
     )))
 }
 
-fn unsupported(detail: impl std::fmt::Display) -> Error {
+pub(super) fn unsupported(detail: impl std::fmt::Display) -> Error {
     Error::new(ErrorCode::ConfigUnsupported, detail)
 }

@@ -28,6 +28,7 @@ pub(super) fn probe(config: &Config, paths: &Paths, layout: &Layout) -> Result<p
         protected_proc: existing(&PROTECTED),
         network_settings: existing(&NETWORK),
         allow_host_root: config.allow_host_root,
+        allow_host_root_ids: config.allow_host_root_ids,
         private_directories: private.into_iter().cloned().collect(),
     })
 }
