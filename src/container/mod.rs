@@ -17,6 +17,7 @@
 mod account;
 mod child;
 mod console;
+mod console_log;
 mod guard;
 mod listener;
 mod owners;

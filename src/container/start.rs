@@ -146,7 +146,7 @@ fn terminals(plan: &Plan) -> Result<(DetachedMount, Vec<Terminal>), Failure> {
     let options = [("ptmxmode", "0666"), ("mode", "0620"), ("gid", &group.to_string())];
     let devpts = new_filesystem("devpts", &options, attributes::NOSUID | attributes::NOEXEC)
         .attempt("make an instance of devpts", "")?;
-    let terminals = (0..plan.consoles).map(|_| {
+    let terminals = plan.consoles.iter().map(|_| {
         let master = open_master(Some(&devpts), c"ptmx").attempt("open a terminal", "ptmx")?;
         let slave = tty::open_slave(master.as_fd()).attempt("open a terminal", "")?;
         Ok(Terminal { master, slave })

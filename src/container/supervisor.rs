@@ -110,7 +110,7 @@ fn wait_and_start(
         return Ok(None);
     };
     enter_shared(&plan.shared_namespaces, shared)?;
-    let consoles = (0..plan.consoles).map(|_| Console::open()).collect::<Result<Vec<_>, _>>()?;
+    let consoles = plan.consoles.iter().map(Console::open).collect::<Result<Vec<_>, _>>()?;
     Ok(Some((consoles, start::start(plan)?)))
 }
 

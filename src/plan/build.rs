@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::arch::guest_archs;
 use super::{
-    Host, Limits, Namespace, Placement, Plan, Root, RunFiles, capabilities, ids, init, mounts,
-    namespaces,
+    Host, Limits, Namespace, Placement, Plan, Root, RunFiles, capabilities, consoles, ids, init,
+    mounts, namespaces,
 };
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain, Filesystem, FilesystemSource, LifecycleAction};
@@ -39,7 +39,7 @@ pub fn build(domain: &Domain, host: &Host, placement: Placement, files: RunFiles
         steps: mounts::steps(domain, host, &root),
         root,
         hostname: own_name.then(|| init::hostname(&domain.name)),
-        consoles: domain.devices.consoles.len(),
+        consoles: consoles::consoles(domain)?,
         drop_capabilities: capabilities::dropped(&domain.features.capabilities),
         linux32,
         init: init::init(domain),

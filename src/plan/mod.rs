@@ -8,6 +8,7 @@
 mod arch;
 mod build;
 mod capabilities;
+mod consoles;
 mod ids;
 mod init;
 mod mounts;
@@ -126,8 +127,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// UTS host name, where it is the container's to choose.
     pub hostname: Option<String>,
-    /// How many terminals the container has; the first is init's controlling terminal.
-    pub consoles: usize,
+    /// The container's terminals; the first is init's controlling terminal.
+    pub consoles: Vec<Console>,
     /// Capabilities to drop for good: bit N is capability N.
     pub drop_capabilities: u64,
     /// Whether programs are told that this is the host's 32-bit alternative (`PER_LINUX32`).
@@ -275,6 +276,22 @@ pub struct Init {
     pub directory: String,
     /// Who it runs as; nobody but root, without further groups, where nothing is said.
     pub account: Option<Account>,
+}
+
+/// A terminal of the container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Console {
+    /// Where all that is printed on it is kept.
+    pub log: Option<ConsoleLog>,
+}
+
+/// A file of the host that gets what a console prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsoleLog {
+    /// Its path, from the root on.
+    pub path: PathBuf,
+    /// Whether what it holds when the container starts stays.
+    pub append: bool,
 }
 
 /// A user and a group, as names of the container's `/etc/passwd` and `/etc/group` or as numbers;
