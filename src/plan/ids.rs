@@ -1,5 +1,6 @@
 //! The user namespace: which ids of the container are which of the host.
 
+use super::build::unsupported;
 use super::{Host, IdMaps, IdRange};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{self, Domain};
@@ -22,6 +23,12 @@ pub(super) fn id_maps(domain: &Domain, host: &Host) -> Result<IdMaps> {
         ranges.iter().map(row).collect::<Vec<_>>()
     };
     let maps = IdMaps { uids: rows(&domain.idmap.uids), gids: rows(&domain.idmap.gids) };
+    if !maps.is_empty() && !host.user_namespaces {
+        return Err(unsupported(
+            "Kernel doesn't support user namespace: <idmap> needs it, and \
+             /proc/sys/user/max_user_namespaces above 0",
+        ));
+    }
     for (kind, rows) in [("uid", &maps.uids), ("gid", &maps.gids)] {
         check(kind, rows, host.allow_host_root_ids)?;
     }
@@ -29,7 +36,6 @@ pub(super) fn id_maps(domain: &Domain, host: &Host) -> Result<IdMaps> {
 }
 
 fn check(kind: &str, rows: &[IdRange], allow_host_root: bool) -> Result<()> {
-    let unsupported = |detail: String| Err(Error::new(ErrorCode::ConfigUnsupported, detail));
     let text = IdMaps::text(rows);
     if rows.len() > LINES || text.len() > BYTES {
         let detail = format!(
@@ -44,17 +50,17 @@ fn check(kind: &str, rows: &[IdRange], allow_host_root: bool) -> Result<()> {
         let IdRange { inside, outside, count } = *row;
         let is_row = |first: u32| count > 0 && first.checked_add(count).is_some();
         if !is_row(inside) || !is_row(outside) {
-            return unsupported(format!(
+            return Err(unsupported(format!(
                 "<{kind} start='{inside}' target='{outside}' count='{count}'/> is no row of ids: \
                  expected a count from 1 on, and no id above 4294967294"
-            ));
+            )));
         }
         if outside == 0 && !allow_host_root {
-            return unsupported(format!(
+            return Err(unsupported(format!(
                 "<{kind} start='{inside}' target='0' count='{count}'/> makes the container's \
                  {kind} {inside} the host's root, from which a user name space is to protect: \
                  choose another target, or set allow_host_root_ids in the daemon's configuration"
-            ));
+            )));
         }
     }
     for (name, first) in [("start", inside as fn(&IdRange) -> u32), ("target", outside)] {
@@ -65,7 +71,7 @@ fn check(kind: &str, rows: &[IdRange], allow_host_root: bool) -> Result<()> {
             _ => None,
         });
         if let Some(id) = twice {
-            return unsupported(format!("the {kind}s of <idmap> have {name} {id} twice"));
+            return Err(unsupported(format!("the {kind}s of <idmap> have {name} {id} twice")));
         }
     }
     Ok(())

@@ -53,6 +53,8 @@ pub struct Host {
     pub network_settings: Vec<String>,
     /// Whether a container without a root of its own may take the host's.
     pub allow_host_root: bool,
+    /// Whether user namespaces can be had.
+    pub user_namespaces: bool,
     /// Whether a user namespace may have ids of the host's root in it.
     pub allow_host_root_ids: bool,
     /// Directories of the daemon (sockets, definitions) that no container may see.

@@ -12,6 +12,7 @@ fn host() -> Host {
         protected_proc: vec!["/proc/sys".to_owned()],
         network_settings: vec!["/proc/sys/net/ipv4".to_owned()],
         allow_host_root: false,
+        user_namespaces: true,
         allow_host_root_ids: false,
         private_directories: vec![PathBuf::from("/srv/nsvirt/run")],
     }
@@ -207,4 +208,17 @@ fn shared_namespaces_are_in_order_and_not_together_with_own_ones() {
     assert!(error.message.contains("Config asks for inherit net namespace"), "{error}");
     let error = with("", "<l:shareipc type='netns' value='red'/>").unwrap_err();
     assert_eq!(error.code, ErrorCode::ConfigUnsupported);
+}
+
+#[test]
+fn ids_of_its_own_need_user_namespaces() {
+    let mut domain = domain(ROOT);
+    let row = crate::model::IdRange { start: 0, target: 1000, count: 1 };
+    domain.idmap.uids.push(row);
+    domain.idmap.gids.push(row);
+    let maps = plan(&domain, &host()).unwrap().id_maps;
+    assert_eq!(maps.gids, [IdRange { inside: 0, outside: 1000, count: 1 }]);
+    let error = plan(&domain, &Host { user_namespaces: false, ..host() }).unwrap_err();
+    assert_eq!(error.code, ErrorCode::ConfigUnsupported);
+    assert!(error.message.contains("user namespace"), "{error}");
 }

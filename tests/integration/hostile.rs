@@ -86,3 +86,38 @@ fn the_kernels_file_systems_are_where_they_belong_or_the_start_fails() {
     }
     host.run(&host.document("well")).assert_answers();
 }
+
+#[test]
+fn a_mount_point_that_turns_into_a_link_leads_nowhere() {
+    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let Some((host, victim)) = with_victim("a_mount_point_that_turns_into_a_link_leads_nowhere")
+    else {
+        return;
+    };
+    let source = host.directory.join("source");
+    fs::create_dir(&source).unwrap();
+    let (place, link) = (host.tree.path.join("mnt"), host.tree.path.join("link"));
+    fs::create_dir(&place).unwrap();
+    symlink(&victim, &link).unwrap();
+    let document = host.document("race").mount(&source, "/mnt/new/place", false);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                renameat2(AT_FDCWD, &place, AT_FDCWD, &link, RenameFlags::RENAME_EXCHANGE).unwrap();
+            }
+        });
+        for _ in 0..20 {
+            // It starts or it does not, as the moment has it.
+            if let Ok(domain) = host.bus().create_xml(&document) {
+                domain.destroy().unwrap();
+            }
+            // A link that leads nowhere inside may have been made a directory there.
+            assert_untouched(&victim);
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    host.assert_idle();
+}

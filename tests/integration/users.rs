@@ -134,6 +134,8 @@ fn ids_are_the_maps_and_the_tree_stays_the_hosts_roots() {
         let daemon = fs::read_link(format!("/proc/{}/ns/{namespace}", host.daemon_pid())).unwrap();
         assert_ne!(facts.of_word("ns", namespace), daemon.to_str().unwrap(), "{namespace}");
     }
+    // It has a session keyring of its own; it would see no other of the host.
+    assert_eq!(facts.all("keyring"), ["_ses"]);
     // On the host it is nobody, and its files are who they were.
     let init = only_child(domain.id());
     assert_eq!(fs::metadata(format!("/proc/{init}")).unwrap().uid(), 100_000);
