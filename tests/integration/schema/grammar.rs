@@ -166,6 +166,8 @@ fn collect(file: &Path, defines: &mut Defines) {
 pub struct Sampler<'a> {
     grammar: &'a Grammar,
     random: Random,
+    /// Whether the parts of an interleave alternate, or come one after the other.
+    mixed: bool,
     /// How often each pattern was used.
     used: Vec<u32>,
 }
@@ -178,8 +180,8 @@ struct Content {
 }
 
 impl<'a> Sampler<'a> {
-    pub fn new(grammar: &'a Grammar, random: Random) -> Self {
-        Self { grammar, random, used: vec![0; grammar.patterns.len()] }
+    pub fn new(grammar: &'a Grammar, random: Random, mixed: bool) -> Self {
+        Self { grammar, random, mixed, used: vec![0; grammar.patterns.len()] }
     }
 
     /// The next document.
@@ -275,10 +277,10 @@ impl<'a> Sampler<'a> {
             queues.push(content.nodes.into_iter());
         }
         while !queues.is_empty() {
-            let at = self.random.below(queues.len());
+            let at = if self.mixed { self.random.below(queues.len()) } else { 0 };
             match queues[at].next() {
                 Some(node) => all.nodes.push(node),
-                None => drop(queues.swap_remove(at)),
+                None => drop(queues.remove(at)),
             }
         }
         Some(all)
