@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::datatype::{Datatype, collapsed, not_understood};
-use super::pattern::{Definition, NameClass, Pattern, choice, group, interleave, one_or_more, optional};
 use super::Schema;
+use super::datatype::{Datatype, collapsed, not_understood};
+use super::pattern::{
+    Definition, NameClass, Pattern, choice, group, interleave, one_or_more, optional,
+};
 use crate::error::{Error, ErrorCode, Result};
 use crate::xml::{self, Element};
 
@@ -181,7 +183,8 @@ fn exceptions(data: &Element) -> Vec<String> {
     let mut values = Vec::new();
     for except in data.children_named("except") {
         let choices = except.children_named("choice").flat_map(|it| it.children_named("value"));
-        values.extend(except.children_named("value").chain(choices).map(|it| collapsed(&it.text())));
+        values
+            .extend(except.children_named("value").chain(choices).map(|it| collapsed(&it.text())));
     }
     values
 }

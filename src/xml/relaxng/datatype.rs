@@ -23,7 +23,11 @@ enum Kind {
     NcName,
     DateTime,
     /// A whole number of a range.
-    Integer { least: i128, most: i128, signed: bool },
+    Integer {
+        least: i128,
+        most: i128,
+        signed: bool,
+    },
 }
 
 /// Whole numbers without a limit have this one: none in a document is near it.

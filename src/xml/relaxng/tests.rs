@@ -92,10 +92,7 @@ fn a_fault_says_where_and_what_is_allowed() {
         "<a kind='one' n='-1'/>",
         "line 1: attribute n of <a> cannot be '-1': allowed is a number from 0 to 4294967295",
     );
-    assert_fault(
-        "<a kind='one' x='1'/>",
-        "line 1: <a> cannot have the attribute x: allowed is n",
-    );
+    assert_fault("<a kind='one' x='1'/>", "line 1: <a> cannot have the attribute x: allowed is n");
     assert_fault(
         "<a kind='one'>\n<d/></a>",
         "line 2: <d> is not allowed in <a> here: allowed is <b>, <c>, <end> or <p>",
@@ -108,7 +105,10 @@ fn a_fault_says_where_and_what_is_allowed() {
         "<a kind='one'><b>4</b></a>",
         "line 1: <b> cannot be '4': allowed is a number from 5 to 9",
     );
-    assert_fault("<a kind='one'>\n<b/>x</a>", "line 2: <b> cannot be '': allowed is a number from 5 to 9");
+    assert_fault(
+        "<a kind='one'>\n<b/>x</a>",
+        "line 2: <b> cannot be '': allowed is a number from 5 to 9",
+    );
     assert_fault("<a kind='one'>x</a>", "line 1: <a> cannot have the text 'x'");
     assert_fault("<a kind='one'>x<end/></a>", "line 1: <a> cannot have the text 'x'");
 }

@@ -49,12 +49,11 @@ impl<'s> Validator<'s> {
         }
         let left = derivative(pattern, Order::Kept, &|atom| match &**atom {
             Pattern::Element(number) => satisfied(accepted.contains(number)),
-            _ => satisfied(false),
+            _ => None,
         });
-        if !left.is_not_allowed() {
-            return Ok(left);
-        }
-        Err(fault.unwrap_or_else(|| explain::element(self.schema, pattern, parent, node)))
+        left.ok_or_else(|| {
+            fault.unwrap_or_else(|| explain::element(self.schema, pattern, parent, node))
+        })
     }
 
     /// The definitions that an element of that name may have next.
@@ -73,7 +72,12 @@ impl<'s> Validator<'s> {
     }
 
     /// Whether an element is what a definition says.
-    fn is(&mut self, number: usize, node: &'s Resolved<'s>, definition: usize) -> Result<(), Fault> {
+    fn is(
+        &mut self,
+        number: usize,
+        node: &'s Resolved<'s>,
+        definition: usize,
+    ) -> Result<(), Fault> {
         if let Some(known) = self.tried.get(&(number, definition)) {
             return known.clone();
         }
@@ -93,12 +97,10 @@ impl<'s> Validator<'s> {
                 Pattern::Attribute(names, pattern) => {
                     satisfied(names.matches(name) && is_value(pattern, value))
                 }
-                _ => satisfied(false),
+                _ => None,
             });
-            if next.is_not_allowed() {
-                return Err(explain::attribute(&left, node, name, value).after(progress));
-            }
-            left = next;
+            let fault = || explain::attribute(&left, node, name, value).after(progress);
+            left = next.ok_or_else(fault)?;
             progress += 1;
         }
         let closed = without_attributes(&left);
@@ -124,17 +126,14 @@ impl<'s> Validator<'s> {
             _ => {}
         }
         for item in &node.content {
-            left = match item {
+            let next = match item {
                 Item::Text(text) if is_blank(text) => continue,
-                Item::Text(text) => after_text(&left, text),
-                Item::Element(child) => {
-                    let next = self.child(&left, Some(node), *child);
-                    next.map_err(|fault| fault.after(progress))?
+                Item::Text(text) => {
+                    after_text(&left, text).ok_or_else(|| explain::stray_text(node, text))
                 }
+                Item::Element(child) => self.child(&left, Some(node), *child),
             };
-            if let (Item::Text(text), true) = (item, left.is_not_allowed()) {
-                return Err(explain::stray_text(node, text).after(progress));
-            }
+            left = next.map_err(|fault| fault.after(progress))?;
             progress += 1;
         }
         if left.is_nullable() {
@@ -157,22 +156,24 @@ fn is_blank(text: &str) -> bool {
 
 /// Whether a whole value, or all the text of an element, satisfies a pattern.
 fn is_value(pattern: &Arc<Pattern>, text: &str) -> bool {
-    after_text(pattern, text).is_nullable() || (is_blank(text) && pattern.is_nullable())
+    after_text(pattern, text).is_some_and(|left| left.is_nullable())
+        || (is_blank(text) && pattern.is_nullable())
 }
 
-fn after_text(pattern: &Arc<Pattern>, text: &str) -> Arc<Pattern> {
+fn after_text(pattern: &Arc<Pattern>, text: &str) -> Option<Arc<Pattern>> {
+    let bare = collapsed(text);
     derivative(pattern, Order::Kept, &|atom| match &**atom {
-        Pattern::Text => atom.clone(),
-        Pattern::Value(value) => satisfied(*value == collapsed(text)),
+        Pattern::Text => Some(atom.clone()),
+        Pattern::Value(value) => satisfied(*value == bare),
         Pattern::Data(datatype, except) => {
-            satisfied(datatype.allows(text) && !except.contains(&collapsed(text)))
+            satisfied(datatype.allows(text) && !except.contains(&bare))
         }
-        _ => satisfied(false),
+        _ => None,
     })
 }
 
-fn satisfied(is: bool) -> Arc<Pattern> {
-    Arc::new(if is { Pattern::Empty } else { Pattern::NotAllowed })
+fn satisfied(is: bool) -> Option<Arc<Pattern>> {
+    is.then(|| Arc::new(Pattern::Empty))
 }
 
 /// Whether what a group lists comes in that order. Attributes come in any.
@@ -183,28 +184,36 @@ enum Order {
 }
 
 /// What is left of a pattern after one thing, of which `atom` says what it leaves of a pattern that
-/// is no combination.
+/// is no combination. None when the thing is not allowed.
 fn derivative(
     pattern: &Arc<Pattern>,
     order: Order,
-    atom: &dyn Fn(&Arc<Pattern>) -> Arc<Pattern>,
-) -> Arc<Pattern> {
+    atom: &dyn Fn(&Arc<Pattern>) -> Option<Arc<Pattern>>,
+) -> Option<Arc<Pattern>> {
     let of = |part: &Arc<Pattern>| derivative(part, order, atom);
     match &**pattern {
-        Pattern::Choice(a, b) => choice(of(a), of(b)),
+        Pattern::Choice(a, b) => either(of(a), of(b)),
         Pattern::Interleave(a, b) => {
-            choice(interleave(of(a), b.clone()), interleave(a.clone(), of(b)))
+            let first = of(a).map(|left| interleave(left, b.clone()));
+            either(first, of(b).map(|left| interleave(a.clone(), left)))
         }
         Pattern::Group(a, b) => {
-            let first = group(of(a), b.clone());
+            let first = of(a).map(|left| group(left, b.clone()));
             match order {
-                Order::Any => choice(first, group(a.clone(), of(b))),
-                Order::Kept if a.is_nullable() => choice(first, of(b)),
+                Order::Any => either(first, of(b).map(|left| group(a.clone(), left))),
+                Order::Kept if a.is_nullable() => either(first, of(b)),
                 Order::Kept => first,
             }
         }
-        Pattern::OneOrMore(part) => group(of(part), optional(pattern.clone())),
+        Pattern::OneOrMore(part) => of(part).map(|left| group(left, optional(pattern.clone()))),
         _ => atom(pattern),
+    }
+}
+
+fn either(a: Option<Arc<Pattern>>, b: Option<Arc<Pattern>>) -> Option<Arc<Pattern>> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(choice(a, b)),
+        (a, b) => a.or(b),
     }
 }
 
@@ -218,7 +227,7 @@ fn without_attributes(pattern: &Arc<Pattern>) -> Arc<Pattern> {
         }
     };
     match &**pattern {
-        Pattern::Attribute(..) => satisfied(false),
+        Pattern::Attribute(..) => Arc::new(Pattern::NotAllowed),
         Pattern::Choice(a, b) => both(a, b, choice),
         Pattern::Group(a, b) => both(a, b, group),
         Pattern::Interleave(a, b) => both(a, b, interleave),

@@ -1,7 +1,7 @@
 //! A grammar as files, and documents made of it: every alternative in turn, everything optional
 //! sometimes there and sometimes not.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 
@@ -27,6 +27,12 @@ struct Pattern {
     text: String,
     params: BTreeMap<String, String>,
     children: Vec<usize>,
+}
+
+impl Pattern {
+    fn is_place(&self) -> bool {
+        matches!(self.kind.as_str(), "element" | "attribute" | "value" | "data")
+    }
 }
 
 type Defines = HashMap<String, Vec<(Element, Scope)>>;
@@ -121,7 +127,7 @@ impl Grammar {
                     let number = self.definition(child.attr("name").unwrap(), defines, known);
                     self.patterns[parent].children.push(number);
                 }
-                "anyName" => {}
+                "anyName" | "except" => {}
                 kind => {
                     let number = self.add(kind);
                     let pattern = &mut self.patterns[number];
@@ -132,18 +138,6 @@ impl Grammar {
                 }
             }
         }
-    }
-
-    /// The numbers of all elements and attributes, for what was covered.
-    pub fn places(&self) -> BTreeSet<usize> {
-        let is_place = |kind: &str| matches!(kind, "element" | "attribute" | "value");
-        (0..self.patterns.len()).filter(|&it| is_place(&self.patterns[it].kind)).collect()
-    }
-
-    pub fn describe(&self, place: usize) -> String {
-        let pattern = &self.patterns[place];
-        let name = pattern.name.as_ref().map_or("*", |(_, name)| name.as_str());
-        format!("{} {name} {}", pattern.kind, pattern.text.trim())
     }
 }
 
@@ -170,6 +164,8 @@ pub struct Sampler<'a> {
     mixed: bool,
     /// How often each pattern was used.
     used: Vec<u32>,
+    /// Whether there is something in a pattern that no document has had.
+    open: Vec<bool>,
 }
 
 /// What a pattern adds to an element.
@@ -180,12 +176,20 @@ struct Content {
 }
 
 impl<'a> Sampler<'a> {
-    pub fn new(grammar: &'a Grammar, random: Random, mixed: bool) -> Self {
-        Self { grammar, random, mixed, used: vec![0; grammar.patterns.len()] }
+    pub fn new(grammar: &'a Grammar, random: Random) -> Self {
+        Self {
+            grammar,
+            random,
+            mixed: false,
+            used: vec![0; grammar.patterns.len()],
+            open: Vec::new(),
+        }
     }
 
-    /// The next document.
-    pub fn document(&mut self) -> Element {
+    /// The next document, its interleaves mixed or in order.
+    pub fn document(&mut self, mixed: bool) -> Element {
+        self.mixed = mixed;
+        self.find_open();
         let content = self.sample(self.grammar.start, 0).unwrap();
         let Some(Node::Element(mut root)) = content.nodes.into_iter().next() else {
             panic!("the grammar starts with no element");
@@ -199,10 +203,11 @@ impl<'a> Sampler<'a> {
     }
 
     /// The elements, attributes and values that no document has had.
-    pub fn uncovered(&self) -> BTreeSet<usize> {
-        let mut places = self.grammar.places();
-        places.retain(|&it| self.used[it] == 0);
-        places
+    pub fn uncovered(&self) -> Vec<String> {
+        let used = self.grammar.patterns.iter().zip(&self.used);
+        used.filter(|(pattern, used)| **used == 0 && pattern.is_place())
+            .map(|(Pattern { kind, name, text, .. }, _)| format!("{kind} {name:?} {text}"))
+            .collect()
     }
 
     /// What the pattern allows, or None when it allows nothing.
@@ -213,7 +218,7 @@ impl<'a> Sampler<'a> {
             "element" => self.element(pattern, depth)?,
             "attribute" => self.attribute(pattern, depth)?,
             "choice" => self.choice(pattern, depth)?,
-            "optional" if self.random.one_in(2) || depth > DEPTH => Content::default(),
+            "optional" if depth > DEPTH || self.is_left_out(pattern) => Content::default(),
             "optional" => self.group(pattern, depth).unwrap_or_default(),
             "zeroOrMore" | "oneOrMore" => self.repeated(pattern, depth)?,
             "interleave" => self.interleave(pattern, depth)?,
@@ -238,21 +243,47 @@ impl<'a> Sampler<'a> {
         Some(all)
     }
 
-    /// The alternative that was used least; deep down the last, which does not recurse.
+    /// What no document has had yet is left out less often.
+    fn is_left_out(&mut self, optional: &Pattern) -> bool {
+        let open = optional.children.iter().any(|&it| self.open[it]);
+        self.random.one_in(if open { 4 } else { 2 })
+    }
+
+    fn find_open(&mut self) {
+        let patterns = &self.grammar.patterns;
+        let new = |(pattern, used): (&Pattern, &u32)| *used == 0 && pattern.is_place();
+        self.open = patterns.iter().zip(&self.used).map(new).collect();
+        // Definitions may contain each other: until nothing changes.
+        loop {
+            let mut changed = false;
+            for number in (0..patterns.len()).rev() {
+                let inside = patterns[number].children.iter().any(|&it| self.open[it]);
+                changed |= inside && !self.open[number];
+                self.open[number] |= inside;
+            }
+            if !changed {
+                return;
+            }
+        }
+    }
+
+    /// One that has something new, or was used least; deep down the last, which does not recurse.
     fn choice(&mut self, pattern: &Pattern, depth: usize) -> Option<Content> {
         let mut order = pattern.children.clone();
         if depth > DEPTH {
             order.reverse();
         } else {
             self.random.shuffle(&mut order);
-            order.sort_by_key(|&it| self.used[it]);
+            order.sort_by_key(|&it| (!self.open[it], self.used[it]));
         }
         order.into_iter().find_map(|it| self.sample(it, depth))
     }
 
     fn repeated(&mut self, pattern: &Pattern, depth: usize) -> Option<Content> {
         let least = usize::from(pattern.kind == "oneOrMore");
-        let more = if depth > DEPTH { 0 } else { self.random.below(3) };
+        let alternatives = |&it: &usize| self.grammar.patterns[it].children.len();
+        let most = 2 + pattern.children.iter().map(alternatives).max().unwrap_or(0) / 4;
+        let more = if depth > DEPTH { 0 } else { self.random.below(most + 1) };
         let mut all = Content::default();
         for _ in 0..least + more {
             let content = self.group(pattern, depth)?;

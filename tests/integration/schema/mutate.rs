@@ -1,4 +1,6 @@
 //! Small changes to a document, of the kinds that people and programs make by mistake.
+//!
+//! The names of namespaces stay what they are: an empty one would be no XML.
 
 use nsvirt::xml::{Element, Node};
 
@@ -6,9 +8,38 @@ use super::random::Random;
 
 /// Values at the edges of what types allow.
 const VALUES: [&str; 32] = [
-    "", " ", "0", "1", "-1", "+1", "-0", "00", "007", "1.5", "10", "11", "99", "100", "255", "256",
-    "1000", "4095", "4096", "65535", "65536", "4294967295", "4294967296", "18446744073709551615",
-    "18446744073709551616", "yes", "on", "default", "none", "/", "0xff", "unknown",
+    "",
+    " ",
+    "0",
+    "1",
+    "-1",
+    "+1",
+    "-0",
+    "00",
+    "007",
+    "1.5",
+    "10",
+    "11",
+    "99",
+    "100",
+    "255",
+    "256",
+    "1000",
+    "4095",
+    "4096",
+    "65535",
+    "65536",
+    "4294967295",
+    "4294967296",
+    "18446744073709551615",
+    "18446744073709551616",
+    "yes",
+    "on",
+    "default",
+    "none",
+    "/",
+    "0xff",
+    "unknown",
 ];
 
 /// Makes one change somewhere.
@@ -72,7 +103,6 @@ fn change_value(target: &mut Element, random: &mut Random) {
     }
     let at = random.below(target.attributes.len());
     let (name, before) = &mut target.attributes[at];
-    // A namespace without a name is no XML.
     if !name.starts_with("xmlns") {
         *before = value(before, random);
     }
@@ -87,10 +117,10 @@ fn change_text(target: &mut Element, random: &mut Random) {
 
 fn rename_attribute(target: &mut Element, source: &Element, random: &mut Random) {
     if let Some((_, value)) = remove(&mut target.attributes, random) {
-        let other = Element { attributes: source.attributes.clone(), ..Element::default() };
-        add_attribute(target, &other, random);
-        if let Some((_, last)) = target.attributes.last_mut() {
-            *last = value;
+        add_attribute(target, source, random);
+        match target.attributes.last_mut() {
+            Some((name, last)) if !name.starts_with("xmlns") => *last = value,
+            _ => {}
         }
     }
 }
