@@ -46,6 +46,8 @@ pub enum ErrorCode {
     Overflow = 82,
     /// An operation that is valid elsewhere and not supported here.
     OperationUnsupported = 84,
+    /// The document is not what the schema allows.
+    XmlInvalidSchema = 92,
 }
 
 impl ErrorCode {
@@ -70,6 +72,7 @@ impl ErrorCode {
             Self::ArgumentUnsupported => "argument unsupported",
             Self::Overflow => "numerical overflow",
             Self::OperationUnsupported => "Operation not supported",
+            Self::XmlInvalidSchema => "XML document failed to validate against schema",
         }
     }
 }

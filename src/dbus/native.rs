@@ -1,14 +1,20 @@
-//! `org.nsvirt.Connect1`: what libvirt-dbus lacks, configurations of other programs.
+//! `org.nsvirt.Connect1`: what libvirt-dbus lacks, flags of definitions and configurations of other
+//! programs.
 
 use zbus::Message;
 
+use super::connect::path;
 use super::fault::{Fault, arguments, reply};
 use crate::driver::Driver;
 
 pub(super) const INTERFACE: &str = "org.nsvirt.Connect1";
 
-pub(super) fn call(driver: &Driver, member: &str, call: &Message) -> Result<Message, Fault> {
+pub(super) async fn call(driver: &Driver, member: &str, call: &Message) -> Result<Message, Fault> {
     let converted = match member {
+        "DomainDefineXMLFlags" => {
+            let (xml, flags): (String, u32) = arguments(call)?;
+            return reply(call, &path(&*driver.define(&xml, flags).await?)?);
+        }
         "DomainXMLFromNative" => {
             let (format, config, flags): (String, String, u32) = arguments(call)?;
             driver.domain_xml_from_native(&format, &config, flags)?

@@ -16,6 +16,7 @@ mod open;
 mod operations;
 mod registry;
 mod run;
+mod schema;
 mod store;
 mod supervisor;
 

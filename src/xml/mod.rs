@@ -5,6 +5,7 @@
 //! names keep their prefixes.
 
 mod reader;
+pub mod relaxng;
 mod writer;
 
 pub use reader::{MAX_ATTRIBUTES, MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, parse, parse_bytes};

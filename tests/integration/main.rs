@@ -23,4 +23,5 @@ mod introspection;
 mod lifecycle;
 mod many;
 mod restart;
+mod schema;
 mod support;
