@@ -9,8 +9,10 @@ mod config;
 mod domain;
 mod event;
 mod host;
+mod impact;
 mod init_request;
 pub mod lifecycle;
+mod metadata;
 mod native;
 mod open;
 mod operations;
@@ -23,6 +25,7 @@ pub use config::{Config, Paths};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
 pub use host::{Cache, Cell, Cpu, Pages, Topology};
+pub use metadata::Metadata;
 pub use native::Converted;
 pub use operations::{ConsoleSize, Info};
 
@@ -182,8 +185,8 @@ impl Driver {
     }
 
     fn tell(&self, domain: &Domain, kind: EventKind) {
+        tracing::info!("domain '{}': {kind:?}", domain.name);
         let event = Event { uuid: domain.uuid, name: domain.name.clone(), kind };
-        tracing::info!("domain '{}': {kind:?}", event.name);
         // An error means that nobody has subscribed.
         let _ = self.events.send(event);
     }
@@ -224,5 +227,5 @@ fn check_flags(flags: u32, allowed: u32, function: &str) -> Result<()> {
 /// libvirt's answer to flags that a call does not take; it comes without the code's phrase.
 pub fn unsupported_flags(flags: u32, function: &str) -> Error {
     let message = format!("unsupported flags (0x{flags:x}) in function {function}");
-    Error { message, ..Error::new(ErrorCode::InvalidArg, "") }
+    Error::bare(ErrorCode::InvalidArg, message)
 }

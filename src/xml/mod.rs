@@ -7,6 +7,7 @@
 mod reader;
 mod writer;
 
+pub(crate) use reader::is_name;
 pub use reader::{MAX_ATTRIBUTES, MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, parse, parse_bytes};
 pub use writer::Writer;
 

@@ -22,5 +22,6 @@ mod inside;
 mod introspection;
 mod lifecycle;
 mod many;
+mod metadata;
 mod restart;
 mod support;
