@@ -1,9 +1,10 @@
-//! `org.nsvirt.Connect1`: what libvirt-dbus lacks, configurations of other programs.
+//! `org.nsvirt.Connect1`: what libvirt-dbus lacks, configurations of other programs and the host
+//! in numbers.
 
 use zbus::Message;
 
 use super::fault::{Fault, arguments, reply};
-use crate::driver::Driver;
+use crate::driver::{Driver, NodeInfo};
 
 pub(super) const INTERFACE: &str = "org.nsvirt.Connect1";
 
@@ -16,6 +17,13 @@ pub(super) fn call(driver: &Driver, member: &str, call: &Message) -> Result<Mess
         "DomainXMLToNative" => {
             let (format, xml, flags): (String, String, u32) = arguments(call)?;
             driver.domain_xml_to_native(&format, &xml, flags)?
+        }
+        "NodeGetInfo" => {
+            arguments::<()>(call)?;
+            let NodeInfo { model, memory, cpus, mhz, nodes, sockets, cores, threads } =
+                driver.node_info();
+            let info = (model, memory, cpus, mhz, nodes, sockets, cores, threads);
+            return reply(call, &(info,));
         }
         _ => return Err(Fault::UnknownMethod(member.to_owned())),
     };

@@ -24,7 +24,7 @@ mod supervisor;
 pub use config::{Config, Paths};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
-pub use host::{Cache, Cell, Cpu, Pages, Topology};
+pub use host::{Cache, Cell, Cpu, NodeInfo, Pages, Topology};
 pub use metadata::Metadata;
 pub use native::Converted;
 pub use operations::{ConsoleSize, Info};
@@ -158,6 +158,11 @@ impl Driver {
     /// Processors, memory and caches of the host, as they are now.
     pub fn topology(&self) -> Topology {
         Topology::read("/sys".as_ref(), "/proc".as_ref())
+    }
+
+    /// The same in a few numbers.
+    pub fn node_info(&self) -> NodeInfo {
+        NodeInfo::of(&self.host.arch, &self.topology())
     }
 
     fn facts<'a>(&'a self, emulator: &'a str) -> host::capabilities::Facts<'a> {

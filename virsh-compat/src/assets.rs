@@ -76,8 +76,7 @@ fn man_command(page: &mut String, command: &Command) {
 }
 
 fn option_words(command: &Command) -> String {
-    let named = command.opts.iter().filter(|opt| opt.kind != Kind::Rest);
-    let mut words: Vec<String> = named.map(|opt| format!("--{}", opt.name)).collect();
+    let mut words: Vec<String> = command.opts.iter().map(|opt| format!("--{}", opt.name)).collect();
     words.push("--help".to_owned());
     words.join(" ")
 }
@@ -131,7 +130,7 @@ fn bash() -> String {
     );
     for command in commands() {
         let mut words = option_words(command);
-        let first = command.opts.iter().find(|opt| opt.kind != Kind::Flag);
+        let first = command.opts.iter().find(|opt| opt.kind.is_positional());
         if let Some(more) = first.and_then(candidates) {
             let _ = write!(words, " {more}");
         }
@@ -158,7 +157,7 @@ fn zsh() -> String {
     let _ = writeln!(text, "'') compadd -- {} ;;", names.join(" "));
     for command in commands() {
         let _ = write!(text, "{}) compadd -- {}", command.name, option_words(command));
-        let first = command.opts.iter().find(|opt| opt.kind != Kind::Flag);
+        let first = command.opts.iter().find(|opt| opt.kind.is_positional());
         let _ = match first.map(|opt| (opt.hint, candidates(opt))) {
             Some((Hint::Domain, _)) => write!(
                 text,
@@ -192,7 +191,7 @@ fn fish() -> String {
             quote(command.summary)
         );
         let when = format!("complete -c nsvirsh -n '__fish_seen_subcommand_from {name}'");
-        for opt in command.opts.iter().filter(|opt| opt.kind != Kind::Rest) {
+        for opt in command.opts {
             let value = if opt.kind == Kind::Flag { "" } else { " -r" };
             let _ = writeln!(text, "{when} -l {}{value} -d '{}'", opt.name, quote(opt.help));
             let _ = match opt.hint {

@@ -92,14 +92,14 @@ fn named(
         None => (body, None),
     };
     let command = args.command;
-    let Some(opt) = command.opts.iter().find(|o| o.name == name && o.kind != Kind::Rest) else {
+    let Some(opt) = command.opts.iter().find(|o| o.name == name) else {
         // Help is what one asks for when unsure: it forgives words it does not know.
         if command.name == "help" {
             return Ok(());
         }
         return Err(format!("command '{}' doesn't support option --{name}", command.name));
     };
-    if args.has(opt.name) {
+    if args.has(opt.name) && opt.kind != Kind::Rest {
         return Err(format!("option --{name} already seen"));
     }
     let text = match (opt.kind, inline) {
@@ -120,7 +120,7 @@ fn positional(args: &mut Args, word: &str) -> Result<(), String> {
         .command
         .opts
         .iter()
-        .find(|o| o.kind == Kind::Rest || (o.kind != Kind::Flag && !args.has(o.name)));
+        .find(|o| o.kind == Kind::Rest || (o.kind.is_positional() && !args.has(o.name)));
     match free {
         Some(opt) => args.add(opt, word),
         None if args.command.name == "help" => {}
@@ -161,6 +161,10 @@ mod tests {
         assert_eq!(args.text("domain"), Some("--x"));
         let args = try_parse("echo a --xml b").unwrap();
         assert_eq!(args.texts("string").collect::<Vec<_>>(), ["a", "b"]);
+        let args = try_parse("desc c1 a --title --new-desc b --new-desc=c").unwrap();
+        assert_eq!(args.texts("new-desc").collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(error("dumpxml c1 //name"), "unexpected data '//name'");
+        assert_eq!(try_parse("dumpxml c1 --xpath //name").unwrap().text("xpath"), Some("//name"));
         // Whatever follows a name is its value, even if it looks like an option.
         assert_eq!(try_parse("event --event --all").unwrap().text("event"), Some("--all"));
     }

@@ -73,6 +73,12 @@ impl Shell {
         }
     }
 
+    /// Prints a remark beside what was asked for, which may go into a file.
+    pub(crate) fn note(&mut self, text: impl fmt::Display) {
+        self.flush();
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
     /// The open connection.
     pub(crate) fn bus(&self) -> Outcome<&Bus> {
         self.bus.as_ref().ok_or_else(|| fail("not connected"))
