@@ -1,15 +1,18 @@
 //! What an XPath expression finds in a document, written as libxml2 writes it.
 
-use std::borrow::Cow;
+mod filter;
+mod write;
 
-use uppsala::dom::{Document, Element, NodeId, NodeKind};
+use uppsala::dom::{Document, Element, NodeId};
 use uppsala::{XPathEvaluator, XPathValue};
 
 use crate::outcome::{Outcome, fail};
+use filter::Query;
+use write::{Writer, is_text};
 
 /// Steps an expression may take through the document: enough for any use of the largest one, and
 /// over in seconds for one that is meant to last.
-const MAX_VISITS: usize = 10_000_000;
+const MAX_VISITS: usize = 2_000_000;
 
 /// The nodes that `expression` finds in `xml`, one after the other; with `wrap` all in one
 /// element `<nodes>`. Names in the expression may have the prefixes of the document.
@@ -26,16 +29,9 @@ pub(crate) fn select(xml: &str, expression: &str, wrap: bool) -> Outcome<String>
         }
     }
     let root = doc.document_element().unwrap_or_else(|| doc.root());
-    match evaluator.evaluate(&doc, root, expression) {
-        Ok(XPathValue::NodeSet(nodes)) if wrap => Ok(wrapped(&doc, &nodes)),
-        Ok(XPathValue::NodeSet(nodes)) => {
-            let mut out = String::new();
-            for node in nodes {
-                write(&mut out, &doc, node, Some(0));
-                out.push('\n');
-            }
-            Ok(out)
-        }
+    match (Query { doc: &doc, evaluator }).value(root, expression) {
+        Ok(XPathValue::NodeSet(nodes)) if wrap => Ok(Writer::new(&doc).wrapped(&nodes)),
+        Ok(XPathValue::NodeSet(nodes)) => Ok(Writer::new(&doc).listed(&nodes)),
         Ok(_) => Err(fail(format!("internal error: Incorrect xpath '{expression}'"))),
         Err(error) => {
             let mut failure = fail(format!("internal error: Incorrect xpath '{expression}'"));
@@ -71,111 +67,6 @@ fn preserves(doc: &Document<'_>, node: NodeId) -> bool {
 fn attribute<'d>(element: &'d Element<'_>, name: &str) -> Option<&'d str> {
     let found = element.attributes.iter().find(|it| it.name.prefixed_name() == name);
     found.map(|it| &*it.value)
-}
-
-fn is_text(doc: &Document<'_>, node: NodeId) -> bool {
-    matches!(doc.node_kind(node), Some(NodeKind::Text(_) | NodeKind::CData(_)))
-}
-
-/// `<nodes>` with copies of the nodes: attributes become its own, of several with one name the
-/// last stays.
-fn wrapped(doc: &Document<'_>, nodes: &[NodeId]) -> String {
-    let mut attributes: Vec<(Cow<'_, str>, &str)> = Vec::new();
-    let mut children = Vec::new();
-    for node in nodes {
-        match doc.node_kind(*node) {
-            Some(NodeKind::Attribute(name, value)) => {
-                let name = name.prefixed_name();
-                attributes.retain(|(known, _)| *known != name);
-                attributes.push((name, value));
-            }
-            _ => children.push(*node),
-        }
-    }
-    let mut out = String::from("<nodes");
-    for (name, value) in attributes {
-        push_attribute(&mut out, &name, value);
-    }
-    push_children(&mut out, doc, &children, Some(0));
-    out.push_str(if children.is_empty() { "/>\n" } else { "</nodes>\n" });
-    out
-}
-
-/// Writes a node. With a depth, elements without text in them have their children on lines of
-/// their own.
-fn write(out: &mut String, doc: &Document<'_>, node: NodeId, depth: Option<usize>) {
-    match doc.node_kind(node) {
-        Some(NodeKind::Document) => {
-            out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-            for child in doc.children(node) {
-                write(out, doc, child, depth.map(|_| 0));
-                out.push('\n');
-            }
-        }
-        Some(NodeKind::Element(element)) => {
-            let name = element.name.prefixed_name();
-            out.extend(["<", &name]);
-            for (prefix, uri) in &element.namespace_declarations {
-                let colon = if prefix.is_empty() { "" } else { ":" };
-                push_attribute(out, &format!("xmlns{colon}{prefix}"), uri);
-            }
-            for attribute in &element.attributes {
-                push_attribute(out, &attribute.name.prefixed_name(), &attribute.value);
-            }
-            let children = doc.children(node);
-            let depth = depth.filter(|_| attribute(element, "xml:space") != Some("preserve"));
-            push_children(out, doc, &children, depth);
-            match children.is_empty() {
-                true => out.push_str("/>"),
-                false => out.extend(["</", &name, ">"]),
-            }
-        }
-        Some(NodeKind::Attribute(name, value)) => push_attribute(out, &name.prefixed_name(), value),
-        Some(NodeKind::Text(text) | NodeKind::CData(text)) => push_escaped(out, text, false),
-        Some(NodeKind::Comment(text)) => out.extend(["<!--", text, "-->"]),
-        Some(NodeKind::ProcessingInstruction(_)) | None => {}
-    }
-}
-
-/// Ends a start tag and writes what is between the tags, if there is anything.
-fn push_children(out: &mut String, doc: &Document<'_>, children: &[NodeId], depth: Option<usize>) {
-    if children.is_empty() {
-        return;
-    }
-    out.push('>');
-    let depth = depth.filter(|_| !children.iter().any(|child| is_text(doc, *child)));
-    let line = |out: &mut String, depth: usize| {
-        out.push('\n');
-        out.extend(std::iter::repeat_n("  ", depth));
-    };
-    for child in children {
-        // A whole document is not indented.
-        let is_document = matches!(doc.node_kind(*child), Some(NodeKind::Document));
-        depth.inspect(|depth| line(out, if is_document { 0 } else { depth + 1 }));
-        write(out, doc, *child, depth.map(|depth| depth + 1));
-    }
-    depth.inspect(|depth| line(out, *depth));
-}
-
-fn push_attribute(out: &mut String, name: &str, value: &str) {
-    out.extend([" ", name, "=\""]);
-    push_escaped(out, value, true);
-    out.push('"');
-}
-
-fn push_escaped(out: &mut String, text: &str, in_attribute: bool) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '\r' => out.push_str("&#13;"),
-            '"' if in_attribute => out.push_str("&quot;"),
-            '\n' if in_attribute => out.push_str("&#10;"),
-            '\t' if in_attribute => out.push_str("&#9;"),
-            _ => out.push(c),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -237,6 +128,10 @@ mod tests {
             wrapped("//@unit | //initarg | //name/text()"),
             "<nodes unit=\"KiB\">mb<initarg>a</initarg><initarg>b</initarg></nodes>\n"
         );
+        assert_eq!(
+            wrapped("//*[local-name()='w' or local-name()='y']"),
+            "<nodes>\n  <app:y xmlns:app=\"http://x/y\"/>\n  <w xmlns=\"urn:z\"/>\n</nodes>\n"
+        );
         let whole = wrapped("/");
         assert!(whole.starts_with("<nodes>\n<?xml version=\"1.0\" "), "{whole}");
         assert!(whole.ends_with("\n</domain>\n\n</nodes>\n"), "{whole}");
@@ -249,6 +144,20 @@ mod tests {
             let expected = format!("internal error: Incorrect xpath '{expression}'");
             assert_eq!(failure.lines[0], expected);
         }
+    }
+
+    #[test]
+    fn filters() {
+        assert_eq!(found("(//initarg)[last()]"), "<initarg>b</initarg>\n");
+        assert_eq!(found("//os/*[1]"), found("(//os)[1]/*[position() = 1]"));
+        assert_eq!(found("(//target | //name)[1]"), "<name>mb</name>\n");
+        assert_eq!(found("(//target)/@port | name/text()"), "mb\n port=\"0\"\n");
+        assert_eq!(found("((//os)[1]/initarg)[position() = last() and . = 'b']/text()"), "b\n");
+        assert_eq!(found("(//memory)[.. = 7]"), "");
+        assert!(select(XML, "(//os)[1] = 2", false).is_err());
+        assert!(select(XML, "(1)[1]", false).is_err());
+        let nested = format!("{}//os{}", "(".repeat(10_000), ")[1]".repeat(10_000));
+        assert!(select(XML, &nested, false).is_err());
     }
 
     #[test]

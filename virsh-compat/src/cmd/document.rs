@@ -16,12 +16,7 @@ pub(crate) fn dumpxml(shell: &mut Shell, args: &Args) -> Outcome {
     let xml = domain.xml(shell, flags(args, &known))?;
     match expression {
         Some(expression) => {
-            let found = xpath::select(&xml, expression, args.has("wrap"))?;
-            let nothing = found.is_empty();
-            shell.print(found);
-            if nothing {
-                shell.print("\n");
-            }
+            shell.print(xpath::select(&xml, expression, args.has("wrap"))?);
         }
         None => shell.print(xml),
     }

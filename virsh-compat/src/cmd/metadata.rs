@@ -52,17 +52,16 @@ pub(crate) fn desc(shell: &mut Shell, args: &Args) -> Outcome {
     let title = args.has("title");
     let (kind, word) = if title { (TITLE, "title") } else { (DESCRIPTION, "description") };
     let given = args.texts("new-desc").collect::<Vec<_>>().join(" ");
-    let before = |shell: &Shell| get(shell, &domain, kind, "", flags & CONFIG);
+    let before = get(shell, &domain, kind, "", flags & CONFIG)?.unwrap_or_default();
     if !args.has("edit") && !args.has("new-desc") {
-        match before(shell)?.filter(|text| !text.is_empty()) {
-            Some(text) => shell.print(text),
-            None => shell.remark(format_args!("No {word} for domain: {}", domain.name)),
+        match before.is_empty() {
+            true => shell.remark(format_args!("No {word} for domain: {}", domain.name)),
+            false => shell.print(before),
         }
         return Ok(());
     }
     let mut new = given;
     if args.has("edit") {
-        let before = before(shell)?.unwrap_or_default();
         let start = if args.has("new-desc") { &new } else { &before };
         let edited = Draft::new(start)?.edit(shell)?;
         // Editors end a file with a line end, and a title has none.
