@@ -23,5 +23,6 @@ mod introspection;
 mod lifecycle;
 mod many;
 mod metadata;
+mod nsvirsh;
 mod restart;
 mod support;

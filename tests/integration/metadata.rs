@@ -11,6 +11,9 @@ const LIVE: u32 = 1;
 const CONFIG: u32 = 2;
 const NOT_THERE: &str = "metadata not found: Requested metadata element is not present";
 
+/// Number, text, prefix and name space of something to set.
+type New = (i32, &'static str, &'static str, &'static str);
+
 fn libvirt(text: &str) -> Failure {
     Failure { name: "org.libvirt.Error".to_owned(), text: text.to_owned() }
 }
@@ -103,7 +106,7 @@ fn what_makes_no_sense_is_refused_in_libvirts_words() {
     let not_running = "Requested operation is not valid: domain is not running";
     let no_config = "Requested operation is not valid: transient domains do not have any \
                      persistent config";
-    let sets: &[(&Domain, (i32, &str, &str, &str), u32, &str)] = &[
+    let sets: &[(&Domain, New, u32, &str)] = &[
         (&off, (TITLE, "x", "", ""), LIVE, not_running),
         (&off, (TITLE, "x", "", ""), LIVE | CONFIG, not_running),
         (&on, (TITLE, "x", "", ""), CONFIG, no_config),

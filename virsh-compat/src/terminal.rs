@@ -1,6 +1,6 @@
 //! The user's terminal, one key at a time.
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::io::Errno;
@@ -34,10 +34,12 @@ pub(crate) fn is_there() -> bool {
     io::stdin().is_terminal()
 }
 
-/// The next key that is pressed; none when there is no terminal any more.
-pub(crate) fn key() -> Option<u8> {
-    let stdin = io::stdin();
+/// Asks for a key; none when there is no terminal any more. Keys typed before the question are no
+/// answer to it.
+pub(crate) fn ask(question: &str) -> Option<u8> {
+    let (stdin, mut stdout) = (io::stdin(), io::stdout());
     let _raw = RawTerminal::enter(stdin.as_fd()).ok()?;
+    write!(stdout, "\r{question}").and_then(|()| stdout.flush()).ok()?;
     let mut byte = [0];
     stdin.lock().read_exact(&mut byte).ok()?;
     Some(byte[0])

@@ -86,10 +86,10 @@ fn ask(
     }
     reason.iter().for_each(|reason| shell.report(reason));
     let choices = if can_relax { "y,n,i,f,?" } else { "y,n,f,?" };
+    let question = format!("{message} Try again? [{choices}]: ");
     loop {
-        shell.print(format_args!("{message} Try again? [{choices}]: "));
         shell.flush();
-        let Some(key) = terminal::key() else { return Err(Failure::default()) };
+        let Some(key) = terminal::ask(&question) else { return Err(Failure::default()) };
         let answer = match key.to_ascii_lowercase() {
             b'y' => Some(Ok(Answer::EditAgain)),
             b'f' => Some(Ok(Answer::TryAgain)),
