@@ -1,5 +1,4 @@
-//! `org.nsvirt.Connect1`: what libvirt-dbus lacks, configurations of other programs and the host
-//! in numbers.
+//! `org.nsvirt.Connect1`: what libvirt-dbus lacks, configurations of other programs.
 
 use zbus::Message;
 
