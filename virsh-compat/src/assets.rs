@@ -55,7 +55,8 @@ fn man_page() -> String {
         ".SH EXIT STATUS\n0 if the last command succeeded, 1 if not.\n\
          .SH ENVIRONMENT\n.TP\n\\fBNSVIRT_BUS\\fR\n\
          The bus to use without \\fB\\-\\-connect\\fR: a D\\-Bus address, system or session.\n\
-         Without it, the system bus.\n.TP\n\\fBXDG_CACHE_HOME\\fR\n\
+         Without it, the system bus.\n.TP\n\\fBVISUAL\\fR, \\fBEDITOR\\fR\n\
+         The editor; else sensible\\-editor, else vi. What is more than a path is for a shell.\n.TP\n\\fBXDG_CACHE_HOME\\fR\n\
          Where the history of the interactive mode is kept, in nsvirsh/history; else ~/.cache.\n\
          .SH EXAMPLES\n.nf\nnsvirsh list \\-\\-all\nnsvirsh 'define web.xml; start web'\n\
          nsvirsh \\-c unix:path=/run/user/1000/nsvirt/bus console web\n.fi\n\

@@ -115,7 +115,7 @@ fn program() -> &'static Path {
         };
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let built = Command::new(cargo)
-            .args(["build", "--quiet", "--package", "nsvirsh", "--profile", profile])
+            .args(["build", "--quiet", "--workspace", "--bin", "nsvirsh", "--profile", profile])
             .arg("--target-dir")
             .arg(directory.parent().unwrap())
             .current_dir(env!("CARGO_MANIFEST_DIR"))
