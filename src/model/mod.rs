@@ -55,6 +55,7 @@ pub use iothreads::IoThreads;
 pub use lifecycle::{LifecycleAction, LockFailureAction};
 pub use memory::MAX_KIB;
 pub use memtune::MemoryTune;
+pub use metadata::{NewPiece, Piece};
 pub use namespaces::{Share, ShareSource, SharedNamespaces};
 pub use numatune::{NumaMemory, NumaMode, NumaTune};
 pub use os::{Os, SmbiosMode};
