@@ -4,7 +4,7 @@
 use super::graphics::AUDIO;
 use super::info::Place;
 use crate::error::Result;
-use crate::model::read::{missing_attr, unknown_word};
+use crate::model::read::unknown_word;
 use crate::model::shape::{self, Attr, Kind, Shape, YES_NO, attr};
 use crate::xml::{Element, Node};
 
@@ -87,33 +87,28 @@ const BACKENDS: &[Backend] = &[
 ];
 
 pub(super) fn audio(device: &Element) -> Result<Element> {
+    const TYPE: Attr = attr(
+        "type",
+        Kind::Word(&[
+            "none",
+            "alsa",
+            "coreaudio",
+            "jack",
+            "oss",
+            "pulseaudio",
+            "sdl",
+            "spice",
+            "file",
+            "dbus",
+        ]),
+    )
+    .required();
     const ALL: Shape = Shape::new(
         "audio",
-        &[
-            attr("id", Kind::Positive).required(),
-            attr(
-                "type",
-                Kind::Word(&[
-                    "none",
-                    "alsa",
-                    "coreaudio",
-                    "jack",
-                    "oss",
-                    "pulseaudio",
-                    "sdl",
-                    "spice",
-                    "file",
-                    "dbus",
-                ]),
-            )
-            .required(),
-            attr("timerPeriod", Kind::Positive),
-        ],
+        &[attr("id", Kind::Positive).required(), TYPE, attr("timerPeriod", Kind::Positive)],
     );
     // libvirt's order of the questions.
-    if device.attr("type").is_none() {
-        return Err(missing_attr(device, "type"));
-    }
+    TYPE.read(device)?;
     let mut kept = ALL.read(device)?.unwrap_or_default();
     let of_kind = |backend: &&Backend| kept.attr("type") == Some(backend.kind);
     let Some(backend) = BACKENDS.iter().find(of_kind) else { return Ok(kept) };

@@ -83,6 +83,8 @@ impl Rules {
     pub(super) const DEVICE: Self = Self { labels: true, path_is_optional: false };
     /// Back ends of other devices.
     pub(super) const BACKEND: Self = Self { labels: false, path_is_optional: false };
+    /// Back ends that say themselves what is missing.
+    pub(super) const LENIENT: Self = Self { labels: false, path_is_optional: true };
 
     /// What is kept of the sources, protocol and log of a device, in the order they are written.
     pub(super) fn read(self, device: &Element, kind: CharacterSource) -> Result<Vec<Element>> {
@@ -115,20 +117,10 @@ impl Rules {
         let labels = if self.labels { label::read(source)? } else { Vec::new() };
         let kept = match kind {
             S::Null | S::VirtualConsole | S::Pty | S::Stdio | S::SpiceVmc => None,
-            S::Device | S::Pipe => {
-                needs(source, "path")?;
-                with(&PATH, source, labels)?
-            }
-            S::File => {
-                needs(source, "path")?;
-                with(&FILE, source, labels)?
-            }
+            S::Device | S::Pipe => with(&PATH, &["path"], source, labels)?,
+            S::File => with(&FILE, &["path"], source, labels)?,
             S::Unix => self.unix(source, labels)?,
-            S::Tcp => {
-                needs(source, "host")?;
-                needs(source, "service")?;
-                with(&TCP, source, reconnect(source)?)?
-            }
+            S::Tcp => with(&TCP, &["host", "service"], source, reconnect(source)?)?,
             S::Udp => return udp(device),
             S::Nmdm if source.attr("master").is_some() != source.attr("slave").is_some() => {
                 let detail = "Should define both master and slave path attributes for nmdm device";
@@ -148,13 +140,14 @@ impl Rules {
     }
 
     fn unix(self, source: &Element, labels: Vec<Element>) -> Result<Option<Element>> {
-        if !self.path_is_optional {
-            needs(source, "path")?;
-        }
-        let reconnect = reconnect(source)?;
-        let labels = labels.into_iter().chain(reconnect).collect();
+        let needed: &[_] = if self.path_is_optional { &[] } else { &["path"] };
+        let kept = with(&UNIX, needed, source, labels)?;
+        let reconnect = reconnect(source)?.into_iter().map(Node::Element);
         // Without a path nothing is kept: it will all be made up.
-        Ok(with(&UNIX, source, labels)?.filter(|kept| kept.attr("path").is_some()))
+        Ok(kept.filter(|kept| kept.attr("path").is_some()).map(|mut kept| {
+            kept.children.extend(reconnect);
+            kept
+        }))
     }
 }
 
@@ -180,19 +173,19 @@ const VDAGENT: Shape = Shape::new("source", &[]).with(&[
     Shape::new("mouse", &[attr("mode", Kind::Word(&["server", "client"])).required()]),
 ]);
 
-fn needs(source: &Element, name: &str) -> Result<()> {
-    match source.attr(name) {
-        Some(_) => Ok(()),
-        None => {
-            let detail = format_args!("Missing source {name} attribute for char device");
-            Err(internal(source, detail))
-        }
-    }
-}
-
-/// What a shape keeps of a source, with children that were read already.
-fn with(shape: &Shape, source: &Element, children: Vec<Element>) -> Result<Option<Element>> {
+/// What a shape keeps of a source, with children that were read already; some attributes must be
+/// there.
+fn with(
+    shape: &Shape,
+    needed: &[&str],
+    source: &Element,
+    children: Vec<Element>,
+) -> Result<Option<Element>> {
     let mut kept = shape.read(source)?;
+    if let Some(name) = needed.iter().find(|name| source.attr(name).is_none()) {
+        let detail = format_args!("Missing source {name} attribute for char device");
+        return Err(internal(source, detail));
+    }
     if let Some(kept) = &mut kept {
         kept.children.extend(children.into_iter().map(Node::Element));
     }

@@ -8,12 +8,12 @@ use crate::error::{Error, Result};
 use crate::model::read::{internal, number};
 use crate::xml::Element;
 
-/// Fails when the devices do not go together.
+/// Fails when the devices, each of them valid, do not go together.
 pub(super) fn check(root: &Element, devices: &[&Element]) -> Result<()> {
-    check_single(devices)?;
     check_panic(devices)?;
     check_video(devices)?;
     check_audio(devices)?;
+    check_redirected(devices)?;
     check_labels(root, devices)?;
     check_iommu(root, devices)
 }
@@ -22,8 +22,8 @@ fn of<'a>(devices: &[&'a Element], family: &str) -> Vec<&'a Element> {
     devices.iter().copied().filter(|device| device.name == family).collect()
 }
 
-/// Families of which a machine has few.
-fn check_single(devices: &[&Element]) -> Result<()> {
+/// Fails when there are too many of a family of which a machine has few.
+pub(super) fn check_single(devices: &[&Element]) -> Result<()> {
     type Fault = fn(&Element, &str) -> Error;
     let plain: Fault = |device, detail| device.error(detail);
     let strange: Fault = |device, detail| internal(device, detail);
@@ -62,6 +62,11 @@ fn check_panic(devices: &[&Element]) -> Result<()> {
 
 fn check_video(devices: &[&Element]) -> Result<()> {
     let cards = of(devices, "video");
+    // libvirt wants to add a card then, and its driver for containers knows none.
+    if let (Some(screen), []) = (of(devices, "graphics").first(), &cards[..]) {
+        let detail = "missing video model and cannot determine default: <graphics> needs <video>";
+        return Err(internal(screen, detail));
+    }
     if let Some(second) = cards.iter().filter(|card| is_primary(card)).nth(1) {
         return Err(second.unsupported("Only one primary video device is supported"));
     }
@@ -98,7 +103,7 @@ fn check_audio(devices: &[&Element]) -> Result<()> {
 }
 
 /// There must be something to plug USB devices into.
-pub(super) fn check_redirected(devices: &[&Element]) -> Result<()> {
+fn check_redirected(devices: &[&Element]) -> Result<()> {
     let is_usb = |controller: &&Element| {
         controller.attr("type") == Some("usb") && controller.attr("model") != Some("none")
     };
@@ -167,6 +172,11 @@ mod tests {
                 "XML error: a maximum of two TPM devices is supported, one of them being a TPM \
                  Proxy device",
             ),
+            (
+                "<graphics type='sdl'/>",
+                "internal error: missing video model and cannot determine default: <graphics> \
+                 needs <video>",
+            ),
             (&two("<panic/>"), "XML error: Multiple panic devices with model 'default'"),
             (&two(vga), "unsupported configuration: Only one primary video device is supported"),
             (
@@ -184,9 +194,9 @@ mod tests {
             (&audio.repeat(2), "XML error: audio ID 1 is used multiple times"),
             ("<sound model='usb'><audio id='2'/></sound>", "XML error: no audio device with ID 2"),
         ]);
-        parse(&format!(
-            "<devices><graphics type='vnc'><audio id='1'/></graphics>{audio}</devices>"
-        ));
+        let card = "<video><model type='none'/></video>";
+        let vnc = "<graphics type='vnc'><audio id='1'/></graphics>";
+        parse(&format!("<devices>{vnc}{audio}{card}</devices>"));
         let labelled = "<serial type='dev'><source path='/p'><seclabel model='dac' relabel='no'/>\
                         </source></serial>";
         assert_faults(&[(

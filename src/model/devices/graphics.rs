@@ -1,10 +1,11 @@
 //! `<graphics>`: ways to see a machine's screen. Containers have none.
 
 use super::listen::Listens;
+use super::spice::spice;
 use crate::error::Result;
 use crate::model::read::{internal, missing_attr, number};
 use crate::model::shape::{self, Kind, Shape, YES_NO, attr};
-use crate::xml::{Element, Node};
+use crate::xml::Element;
 
 /// Names and values of attributes.
 pub(super) type Attributes = Vec<(&'static str, String)>;
@@ -63,7 +64,7 @@ fn dbus(device: &Element) -> Result<Element> {
     Ok(kept)
 }
 
-const GL: Shape = Shape::new(
+pub(super) const GL: Shape = Shape::new(
     "gl",
     &[attr("enable", Kind::Word(YES_NO)).required(), attr("rendernode", Kind::Text)],
 );
@@ -91,9 +92,13 @@ fn vnc(device: &Element) -> Result<Element> {
         Some("no") => false,
         _ => is_auto,
     };
-    let port = if is_auto { -1 } else { port };
+    let port = match port {
+        _ if is_auto => -1,
+        -1 => 0,
+        port => port,
+    };
     let mut ports = Attributes::new();
-    ports.extend(Some(("port", port.to_string())).filter(|_| is_auto || port > 0 || port < -1));
+    ports.extend((port != 0).then(|| ("port", port.to_string())));
     ports.push(("autoport", yes_no(is_auto)));
     let websocket = WEBSOCKET.read(device)?.unwrap_or_default();
     ports.extend(websocket.attr("websocket").map(|port| ("websocket", port.to_owned())));
@@ -138,18 +143,18 @@ fn port_of(device: &Element) -> Result<(i32, bool)> {
     Ok((port, port == -1))
 }
 
-fn yes_no(value: bool) -> String {
+pub(super) fn yes_no(value: bool) -> String {
     let word = if value { "yes" } else { "no" };
     word.to_owned()
 }
 
-fn extend(element: &mut Element, attributes: Attributes) {
+pub(super) fn extend(element: &mut Element, attributes: Attributes) {
     let owned = attributes.into_iter().map(|(name, value)| (name.to_owned(), value));
     element.attributes.extend(owned);
 }
 
 /// The password, how long it is valid, and what becomes of those who are connected.
-fn password(device: &Element) -> Result<Attributes> {
+pub(super) fn password(device: &Element) -> Result<Attributes> {
     let mut attributes = Attributes::new();
     let Some(password) = device.attr("passwd") else { return Ok(attributes) };
     attributes.push(("passwd", password.to_owned()));
@@ -200,90 +205,18 @@ fn time(text: &str) -> Option<String> {
     is_valid.then(|| format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"))
 }
 
-fn spice(device: &Element) -> Result<Element> {
-    const PORTS: Shape = Shape::new(
-        "graphics",
-        &[
-            attr("port", Kind::Signed).unless("0"),
-            attr("tlsPort", Kind::Signed).unless("0"),
-            attr("autoport", Kind::Word(YES_NO)),
-        ],
-    );
-    const MORE: Shape = Shape::new(
-        "graphics",
-        &[attr("keymap", Kind::Text), attr("defaultMode", Kind::Word(CHANNEL_MODES)).unless("any")],
-    );
-    let given = PORTS.read(device)?.unwrap_or_default();
-    let (port, tls) = (given.attr("port"), given.attr("tlsPort"));
-    let is_auto = given.attr("autoport") == Some("yes") || port == Some("-1") && tls == port;
-    let mut ports = Attributes::new();
-    for (name, value) in [("port", port), ("tlsPort", tls)] {
-        let value = value.filter(|_| !is_auto);
-        ports.extend(value.map(|value| (name, value.to_owned())));
-    }
-    let is_reachable = is_auto || !ports.is_empty();
-    ports.push(("autoport", yes_no(is_auto)));
-    let mut listens = Listens::read(device)?;
-    if !is_reachable {
-        listens.hide();
-    }
-    let mut attributes = vec![("type", "spice".to_owned())];
-    attributes.extend(listens.attributes(ports));
-    let mut kept = shape::element("graphics", &attributes, listens.elements());
-    kept.attributes.extend(MORE.read(device)?.unwrap_or_default().attributes);
-    extend(&mut kept, password(device)?);
-    let channels = spice_channels(device)?;
-    kept.children.extend(channels.into_iter().map(Node::Element));
-    for shape in SPICE_PARTS {
-        kept.children.extend(shape.read_one(device)?.map(Node::Element));
-    }
-    Ok(kept)
-}
-
-const CHANNEL_MODES: &[&str] = &["any", "secure", "insecure"];
-
-/// How the stream is made, in the order it is written.
-const SPICE_PARTS: &[Shape] = &[
-    Shape::new(
-        "image",
-        &[attr("compression", Kind::Word(&["auto_glz", "auto_lz", "quic", "glz", "lz", "off"]))
-            .required()],
-    ),
-    Shape::new("jpeg", &[attr("compression", Kind::Word(WHEN)).required()]),
-    Shape::new("zlib", &[attr("compression", Kind::Word(WHEN)).required()]),
-    Shape::new("playback", &[attr("compression", Kind::Word(shape::ON_OFF)).required()]),
-    Shape::new("streaming", &[attr("mode", Kind::Word(&["filter", "all", "off"])).required()]),
-    Shape::new("mouse", &[attr("mode", Kind::Word(&["server", "client"])).required()]),
-    Shape::new("clipboard", &[attr("copypaste", Kind::Word(YES_NO)).required()]),
-    Shape::new("filetransfer", &[attr("enable", Kind::Word(YES_NO)).required()]),
-    GL,
-];
-const WHEN: &[&str] = &["auto", "never", "always"];
-
-/// Which parts of the stream must be encrypted; of several for one part the last counts.
-fn spice_channels(device: &Element) -> Result<Vec<Element>> {
-    const NAMES: &[&str] =
-        &["main", "display", "inputs", "cursor", "playback", "record", "smartcard", "usbredir"];
-    const CHANNEL: Shape = Shape::new(
-        "channel",
-        &[
-            attr("name", Kind::Word(NAMES)).required(),
-            attr("mode", Kind::Word(CHANNEL_MODES)).required(),
-        ],
-    )
-    .many();
-    let mut read = CHANNEL.read_in(device)?;
-    read.reverse();
-    let of = |name: &&str| read.iter().find(|channel| channel.attr("name") == Some(name));
-    let kept = NAMES.iter().filter_map(of).filter(|it| it.attr("mode") != Some("any"));
-    Ok(kept.cloned().collect())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::time;
-    use crate::model::samples::{assert_device_faults, parse, printed_device};
+    use super::*;
+    use crate::model::samples::{fault, parse, printed_device};
     use crate::model::{DeviceFamily, View};
+
+    /// There is no screen without a card.
+    const NO_CARD: &str = "<video><model type='none'/></video>";
+
+    fn printed(graphics: &str) -> String {
+        printed_device(&format!("{graphics}{NO_CARD}")).replace(NO_CARD, "")
+    }
 
     #[test]
     fn ports_are_given_or_found() {
@@ -298,7 +231,7 @@ mod tests {
             ("type='spice' tlsPort='7'", "type='spice' tlsPort='7' autoport='no'"),
         ] {
             let expected = format!("<graphics {expected}><listen type='address'/></graphics>");
-            assert_eq!(printed_device(&format!("<graphics {given}/>")), expected);
+            assert_eq!(printed(&format!("<graphics {given}/>")), expected);
         }
     }
 
@@ -320,10 +253,7 @@ mod tests {
             ),
             ("type='spice'/>", "type='spice'><listen type='none'/></graphics>"),
         ] {
-            assert_eq!(
-                printed_device(&format!("<graphics {given}")),
-                format!("<graphics {expected}")
-            );
+            assert_eq!(printed(&format!("<graphics {given}")), format!("<graphics {expected}"));
         }
     }
 
@@ -336,7 +266,7 @@ mod tests {
                     <graphics type='sdl' display=':0' fullscreen='no'/>\
                     <graphics type='dbus' p2p='yes'><audio id='1'/><gl enable='yes'/></graphics>";
         assert_eq!(
-            printed_device(text),
+            printed(text),
             "<graphics type='spice' autoport='yes'><listen type='address'/>\
              <channel name='main' mode='insecure'/><channel name='record' mode='secure'/>\
              <image compression='off'/><gl enable='no'/></graphics>\
@@ -348,7 +278,7 @@ mod tests {
     #[test]
     fn a_password_is_dropped_and_the_rest_stays() {
         let text = "<devices><graphics type='vnc' passwd='p' passwdValidTo='2020-1-1T0:0:0' \
-                    connected='keep'/></devices>";
+                    connected='keep'/><video><model type='none'/></video></devices>";
         let mut domain = parse(text);
         let with = " passwd='p' passwdValidTo='2020-01-01T00:00:00' connected='keep'";
         assert!(domain.format(View::Inactive).contains(with));
@@ -372,7 +302,7 @@ mod tests {
 
     #[test]
     fn faults() {
-        assert_device_faults(&[
+        for (graphics, expected) in [
             ("<graphics/>", "XML error: Missing required attribute 'type' in element 'graphics'"),
             ("<graphics type='vnc' port='x'/>", "internal error: cannot parse vnc port x"),
             (
@@ -407,6 +337,9 @@ mod tests {
                 "<graphics type='dbus' p2p='yes' address='a'/>",
                 "XML error: D-Bus p2p with an address is not supported",
             ),
-        ]);
+        ] {
+            let error = fault(&format!("<devices>{graphics}{NO_CARD}</devices>"));
+            assert_eq!(error.message.replacen("line 2: ", "", 1), expected, "{graphics}");
+        }
     }
 }

@@ -16,6 +16,7 @@ mod label;
 mod listen;
 mod paravirtual;
 mod ports;
+mod spice;
 mod tpm;
 mod video;
 
@@ -46,24 +47,25 @@ impl Devices {
     /// Several `<devices>` count as one, as in libvirt.
     pub(super) fn parse(root: &Element) -> Result<Self> {
         let elements: Vec<_> = root.children_named("devices").flat_map(Element::elements).collect();
-        checks::check(root, &elements)?;
+        checks::check_single(&elements)?;
         let mut devices = Self::default();
         for device in &elements {
             devices.add(device)?;
         }
-        checks::check_redirected(&elements)?;
-        devices.complete();
+        checks::check(root, &elements)?;
+        devices.complete()?;
         Ok(devices)
     }
 
     /// Fills in what devices get from each other.
-    fn complete(&mut self) {
-        ports::number_ports(&mut self.kept, DeviceFamily::Serial);
-        ports::number_ports(&mut self.kept, DeviceFamily::Parallel);
+    fn complete(&mut self) -> Result<()> {
+        ports::number_ports(&mut self.kept, DeviceFamily::Serial)?;
+        ports::number_ports(&mut self.kept, DeviceFamily::Parallel)?;
         ports::place_smartcards(&mut self.kept);
         video::order(&mut self.kept);
         ports::add_controllers(self);
         self.kept.sort_by_key(|(family, _)| *family);
+        Ok(())
     }
 
     /// Removes what only those may see who may see secrets.

@@ -10,7 +10,7 @@ use crate::model::shape::{self, Kind, ON_OFF, Shape, YES_NO, attr};
 use crate::xml::{Element, Node};
 
 /// What `<driver>` may say of every device of the virtio kind.
-pub(super) const VIRTIO: Shape = Shape::new(
+const VIRTIO: Shape = Shape::new(
     "driver",
     &[
         attr("iommu", Kind::Word(ON_OFF)),
@@ -19,6 +19,20 @@ pub(super) const VIRTIO: Shape = Shape::new(
         attr("page_per_vq", Kind::Word(ON_OFF)),
     ],
 );
+
+/// The options of a device that may not be of the virtio kind.
+pub(super) fn virtio_options(device: &Element, is_virtio: bool) -> Result<Option<Element>> {
+    let options = VIRTIO.read_one(device)?;
+    let first = options.iter().flat_map(|options| &options.attributes).map(|(name, _)| name).next();
+    match first.filter(|_| !is_virtio) {
+        None => Ok(options),
+        Some(name) => {
+            let what = if name == "page_per_vq" { "option" } else { "driver option" };
+            Err(device
+                .unsupported(format_args!("{name} {what} is only supported for virtio devices")))
+        }
+    }
+}
 
 /// What a shape keeps of a device, with its place behind.
 pub(super) fn placed(shape: &Shape, device: &Element) -> Result<Element> {
@@ -68,7 +82,8 @@ fn rate(device: &Element) -> Result<Option<Element>> {
     let Some(rate) = device.child("rate") else { return Ok(None) };
     let mut attributes = Vec::new();
     for name in ["bytes", "period"] {
-        let Some(text) = rate.attr(name).filter(|text| !text.is_empty()) else { continue };
+        // Without the first the second does not count.
+        let Some(text) = rate.attr(name).filter(|text| !text.is_empty()) else { break };
         let value: u32 = number(text).ok_or_else(|| {
             rate.error(format_args!("invalid RNG rate {name} value '{text}': expected a number"))
         })?;
@@ -133,9 +148,10 @@ pub(super) fn vsock(device: &Element) -> Result<Element> {
     let auto = cid.attr("auto").unwrap_or(if address.is_some() { "no" } else { "yes" });
     let mut attributes = vec![("auto", auto.to_owned())];
     attributes.extend(address.map(|address| ("address", address.to_owned())));
+    let options = virtio_options(device, kept.attr("model").is_some())?;
     let parts = [shape::element("cid", &attributes, Vec::new())]
         .into_iter()
-        .chain(VIRTIO.read_one(device)?)
+        .chain(options)
         .chain(Place::PLAIN.read(device)?);
     kept.children.extend(parts.map(Node::Element));
     Ok(kept)
@@ -233,6 +249,11 @@ mod tests {
             (
                 "<vsock><cid address='2'/></vsock>",
                 "unsupported configuration: guest CIDs must be >= 3",
+            ),
+            (
+                "<vsock><driver page_per_vq='on'/></vsock>",
+                "unsupported configuration: page_per_vq option is only supported for virtio \
+                 devices",
             ),
             ("<shmem/>", "XML error: shmem element must contain 'name' attribute"),
             (

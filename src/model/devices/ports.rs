@@ -32,22 +32,27 @@ pub(super) fn not_for_spice(device: &Element) -> Error {
 }
 
 /// A device with its source, target and place.
-fn port(device: &Element, target: Element, rules: Rules) -> Result<Element> {
-    let source = CharacterSource::of(device)?;
+fn port(
+    device: &Element,
+    source: CharacterSource,
+    target: Element,
+    rules: Rules,
+) -> Result<Element> {
     if source == CharacterSource::SpiceVmc && target.attr("type") != Some("virtio") {
         return Err(not_for_spice(device));
     }
     let mut children = rules.read(device, source)?;
-    children.push(target);
+    children.push(Element { line: device.line, ..target });
     children.extend(Place::PLAIN.read(device)?);
     Ok(shape::element(&device.name, &[("type", source.as_str().to_owned())], children))
 }
 
 pub(super) fn parallel(device: &Element) -> Result<Element> {
+    let source = CharacterSource::of(device)?;
     let port_number = device.child("target").map_or(Ok(None), number_of)?;
     let attributes = port_number.map(|number| ("port", number.to_string()));
     let target = shape::element("target", attributes.as_slice(), Vec::new());
-    port(device, target, Rules::DEVICE)
+    port(device, source, target, Rules::DEVICE)
 }
 
 pub(super) fn serial(device: &Element) -> Result<Element> {
@@ -74,6 +79,7 @@ pub(super) fn serial(device: &Element) -> Result<Element> {
         "isa-debugcon",
     ];
     let behind = " specified for character device";
+    let source = CharacterSource::of(device)?;
     let mut attributes = Vec::new();
     let mut children = Vec::new();
     if let Some(target) = device.child("target") {
@@ -95,24 +101,41 @@ pub(super) fn serial(device: &Element) -> Result<Element> {
             return Err(device.unsupported("usb-serial requires address of usb type"));
         }
     }
-    port(device, shape::element("target", &attributes, children), Rules::DEVICE)
+    let target = shape::element("target", &attributes, children);
+    port(device, source, target, Rules::DEVICE)
 }
 
 /// Numbers the ports of a family that have no number yet, upwards from the largest there is.
-pub(super) fn number_ports(devices: &mut [(DeviceFamily, Element)], family: DeviceFamily) {
+pub(super) fn number_ports(
+    devices: &mut [(DeviceFamily, Element)],
+    family: DeviceFamily,
+) -> Result<()> {
+    /// A machine has so many of the old kind.
+    const ISA_PORTS: u32 = 4;
     let of_family = devices.iter_mut().filter(|(it, _)| *it == family);
     let mut targets: Vec<_> =
         of_family.filter_map(|(_, device)| device.child_mut("target")).collect();
-    let numbers = targets.iter().filter_map(|target| target.attr("port").and_then(number::<u32>));
+    let number_of = |target: &Element| target.attr("port").and_then(number::<u32>);
+    let numbers = targets.iter().filter_map(|target| number_of(target));
     let mut next = numbers.max().map_or(0, |largest| largest.saturating_add(1));
     for target in targets.iter_mut().filter(|target| target.attr("port").is_none()) {
         target.attributes.push(("port".to_owned(), next.min(MAX_PORT).to_string()));
         next = next.saturating_add(1);
     }
+    let is_isa = |target: &Element| target.attr("type") == Some("isa-serial");
+    let is_beyond = |target: &Element| number_of(target).is_some_and(|port| port >= ISA_PORTS);
+    match targets.iter().find(|target| is_isa(target) && is_beyond(target)) {
+        None => Ok(()),
+        Some(target) => Err(internal(
+            target,
+            format_args!("Maximum supported number of ISA serial ports is '{ISA_PORTS}'"),
+        )),
+    }
 }
 
 pub(super) fn channel(device: &Element) -> Result<Element> {
     const TYPES: &[&str] = &["none", "guestfwd", "virtio", "xen"];
+    let source = CharacterSource::of(device)?;
     let Some(target) = device.child("target") else {
         return Err(device.error("target type must be specified for channel device"));
     };
@@ -131,7 +154,7 @@ pub(super) fn channel(device: &Element) -> Result<Element> {
         _ => {}
     }
     let rules = Rules { path_is_optional: matches!(kind, "virtio" | "xen"), ..Rules::DEVICE };
-    port(device, shape::element("target", &attributes, Vec::new()), rules)
+    port(device, source, shape::element("target", &attributes, Vec::new()), rules)
 }
 
 /// Where in the guest's network connections are taken.
@@ -277,13 +300,13 @@ mod tests {
     #[test]
     fn ports_are_numbered_upwards_from_the_largest() {
         let text = "<serial/><serial><target type='none' port='3'/></serial>\
-                    <serial><target type='isa-serial' port='-1'><model name='isa-serial'/>\
+                    <serial><target type='pci-serial' port='-1'><model name='isa-serial'/>\
                     </target></serial><parallel><target type='x'/></parallel>";
         assert_eq!(
             printed_device(text),
             "<serial type='pty'><target port='4'/></serial>\
              <serial type='pty'><target port='3'/></serial>\
-             <serial type='pty'><target type='isa-serial' port='5'><model name='isa-serial'/>\
+             <serial type='pty'><target type='pci-serial' port='5'><model name='isa-serial'/>\
              </target></serial><parallel type='pty'><target port='0'/></parallel>"
         );
     }
@@ -332,6 +355,10 @@ mod tests {
         assert_device_faults(&[
             ("<serial><target port='-2'/></serial>", "XML error: Invalid port number: -2"),
             ("<serial><target type='usb-serial'/><address type='pci'/></serial>", usb),
+            (
+                "<serial><target port='3'/></serial><serial><target type='isa-serial'/></serial>",
+                "internal error: Maximum supported number of ISA serial ports is '4'",
+            ),
             (
                 "<serial><target type='x'/></serial>",
                 "unsupported configuration: unknown target type 'x' specified for character \

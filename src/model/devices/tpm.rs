@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::chardev::CharacterSource;
+use super::chardev::{CharacterSource, Rules};
 use super::info::Place;
 use crate::error::Result;
 use crate::model::Uuid;
@@ -96,39 +96,28 @@ fn banks(backend: &Element) -> Result<Vec<Element>> {
 
 /// The socket of a program that is started by others.
 fn socket(backend: &Element) -> Result<Element> {
-    const SOURCE: Shape = Shape::new(
-        "source",
-        &[
-            attr("type", Kind::Text),
-            attr("mode", Kind::Word(&["connect", "bind"])).or("connect"),
-            attr("path", Kind::Text),
-        ],
-    );
-    let mut sources = backend.children_named("source");
-    let source = sources.next();
+    let source = backend.child("source");
     let kind = source.and_then(|it| it.attr("type")).filter(|kind| !kind.is_empty());
     let (Some(source), Some(kind)) = (source, kind) else {
         return Err(backend.error("missing external TPM backend type"));
     };
-    if sources.next().is_some() {
-        return Err(backend.error("only one source element is allowed for character device"));
-    }
-    let behind = " for external TPM";
-    let kind = CharacterSource::required(source, kind, "backend type", behind)?;
+    let kind = CharacterSource::required(source, kind, "backend type", " for external TPM")?;
     if kind != CharacterSource::Unix {
         let detail = "only source type 'unix' is supported for external TPM device";
         return Err(source.error(detail));
     }
-    let kept = SOURCE.read(source)?.unwrap_or_default();
+    let kept = Rules::LENIENT.read(backend, kind)?;
+    let Some(kept) = kept.into_iter().find(|kept| kept.name == "source") else {
+        return Err(source.error("missing socket path for external TPM device"));
+    };
     if kept.attr("mode") != Some("connect") {
         let detail = "only 'client' mode is supported for external TPM device, \
                       that is mode='connect'";
         return Err(source.error(detail));
     }
-    if kept.attr("path").is_none() {
-        return Err(source.error("missing socket path for external TPM device"));
-    }
-    Ok(kept)
+    let path = kept.attr("path").unwrap_or_default().to_owned();
+    let attributes = [("type", "unix".to_owned()), ("mode", "connect".to_owned()), ("path", path)];
+    Ok(shape::element("source", &attributes, Vec::new()))
 }
 
 #[cfg(test)]

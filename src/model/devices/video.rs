@@ -2,7 +2,7 @@
 
 use super::family::DeviceFamily;
 use super::info::Place;
-use super::paravirtual::VIRTIO;
+use super::paravirtual::virtio_options;
 use crate::error::{Error, Result};
 use crate::model::read::{internal, known_word, number};
 use crate::model::shape::{self, Kind, Shape, YES_NO, attr};
@@ -55,16 +55,8 @@ pub(super) fn video(device: &Element) -> Result<Element> {
 fn driver(device: &Element, model: &str) -> Result<Option<Element>> {
     const NAME: Shape = Shape::new("driver", &[attr("name", Kind::Word(&["qemu", "vhostuser"]))]);
     let Some(given) = device.child("driver") else { return Ok(None) };
-    let mut driver =
-        VIRTIO.read(given)?.unwrap_or_else(|| shape::element("driver", &[], Vec::new()));
-    if let Some((name, _)) = driver.attributes.first()
-        && model != "virtio"
-    {
-        let option = if name == "page_per_vq" { "" } else { "driver " };
-        return Err(given.unsupported(format_args!(
-            "{name} {option}option is only supported for virtio devices"
-        )));
-    }
+    let options = virtio_options(device, matches!(model, "virtio" | "none"))?;
+    let mut driver = options.unwrap_or_else(|| shape::element("driver", &[], Vec::new()));
     let vgaconf = given.attr("vgaconf").filter(|word| shape::ON_OFF.contains(word));
     driver.attributes.extend(vgaconf.map(|word| ("vgaconf".to_owned(), word.to_owned())));
     driver.attributes.extend(NAME.read(given)?.unwrap_or_default().attributes);
