@@ -1,6 +1,7 @@
 //! `<serial>`, `<parallel>`, `<channel>`, `<smartcard>` and `<redirdev>`: what machines have to
 //! talk to the outside. Containers have none of them.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Devices;
@@ -261,13 +262,12 @@ pub(super) fn add_controllers(devices: &mut Devices) {
         .chain(consoles.map(|console| index(&console.place, "virtio-serial")))
         .chain(of(DeviceFamily::Smartcard).map(|(_, card)| index(&children(card), "ccid")))
         .collect();
+    let controllers = of(DeviceFamily::Controller).filter_map(|(_, controller)| {
+        Some((controller.attr("type")?.to_owned(), controller.attr("index")?.to_owned()))
+    });
+    let mut known: BTreeSet<_> = controllers.collect();
     for (kind, index) in wanted {
-        let is_it = |(family, device): &(DeviceFamily, Element)| {
-            *family == DeviceFamily::Controller
-                && device.attr("type") == Some(kind)
-                && device.attr("index") == Some(index.as_str())
-        };
-        if !devices.kept.iter().any(is_it) {
+        if known.insert((kind.to_owned(), index.clone())) {
             let attributes = [("type", kind.to_owned()), ("index", index)];
             let controller = shape::element("controller", &attributes, Vec::new());
             devices.kept.push((DeviceFamily::Controller, controller));
