@@ -80,6 +80,14 @@ impl Element {
         self.children_named(name).next()
     }
 
+    /// As [`Self::child`], to be changed.
+    pub fn child_mut<'a>(&'a mut self, name: &str) -> Option<&'a mut Element> {
+        self.children.iter_mut().find_map(|node| match node {
+            Node::Element(element) if element.name == name => Some(element),
+            _ => None,
+        })
+    }
+
     /// The first child element of a name; none is an error.
     pub fn required_child<'a>(&'a self, name: &'a str) -> Result<&'a Element> {
         self.child(name).ok_or_else(|| self.needs_child(name))
