@@ -19,9 +19,6 @@ pub fn build(domain: &Domain, host: &Host, placement: Placement, files: RunFiles
     namespaces::check(domain)?;
     let linux32 = is_linux32(domain, host)?;
     let root = root(domain, host)?;
-    if domain.devices.consoles.is_empty() {
-        return Err(unsupported("At least one PTY console is required"));
-    }
     let shared: Vec<_> = namespaces::shared(domain).into_iter().map(|(kind, _)| kind).collect();
     let own_name = !shared.contains(&Namespace::Uts);
     Ok(Plan {
