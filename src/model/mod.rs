@@ -46,7 +46,13 @@ pub use capabilities::{CAPABILITIES, Capabilities, CapabilityPolicy, Switch};
 pub use clock::{Clock, ClockBasis, ClockOffset};
 pub use cpu::Cpu;
 pub use cputune::{Bandwidth, CpuTune, Scheduler, SchedulerKind};
-pub use devices::{AccessMode, Console, DeviceFamily, Devices, Filesystem, FilesystemSource};
+pub use devices::{
+    AccessMode, Console, DeviceFamily, Devices, DirectMode, Filesystem, FilesystemSource,
+    FilterReference, GuestReset, HostDevice, HostDeviceSource, Interface, InterfaceAddress,
+    InterfaceSource, LinkBandwidth, LinkState, LiveInterface, Mac, MacAddress, MacOrigin,
+    NativeMode, Rate, Route, Socket, SocketKind, StartupPolicy, Subsystem, UsbDevice, VirtualPort,
+    VirtualPortKind, Vlan, VlanTag,
+};
 pub use domain::{Domain, View};
 pub use features::Features;
 pub use identity::{MAX_NAME_BYTES, check_name};

@@ -1,5 +1,6 @@
 //! The families of devices that containers have no use for.
 
+use super::redirect;
 use crate::error::Result;
 use crate::model::read::words;
 use crate::xml::Element;
@@ -62,7 +63,11 @@ words! {
 
 impl DeviceFamily {
     /// What is kept of a device, None when that is nothing.
-    pub(super) fn read(self, _device: &Element) -> Result<Option<Element>> {
-        Ok(None)
+    pub(super) fn read(self, device: &Element) -> Result<Option<Element>> {
+        match self {
+            Self::Hub => redirect::hub(device),
+            Self::RedirectFilter => redirect::filter(device),
+            _ => Ok(None),
+        }
     }
 }
