@@ -49,9 +49,9 @@ pub use cputune::{Bandwidth, CpuTune, Scheduler, SchedulerKind};
 pub use devices::{
     AccessMode, Console, DeviceFamily, Devices, DirectMode, Filesystem, FilesystemSource,
     FilterReference, GuestReset, HostDevice, HostDeviceSource, Interface, InterfaceAddress,
-    InterfaceSource, LinkBandwidth, LinkState, LiveInterface, Mac, MacAddress, MacOrigin,
-    NativeMode, Rate, Route, Socket, SocketKind, StartupPolicy, Subsystem, UsbDevice, VirtualPort,
-    VirtualPortKind, Vlan, VlanTag,
+    InterfaceSocket, InterfaceSource, LinkBandwidth, LinkState, LiveInterface, Mac, MacAddress,
+    MacOrigin, NativeMode, Rate, Route, SocketKind, StartupPolicy, Subsystem, UsbDevice,
+    VirtualPort, VirtualPortKind, Vlan, VlanTag,
 };
 pub use domain::{Domain, View};
 pub use features::Features;

@@ -17,8 +17,8 @@ pub use family::DeviceFamily;
 pub use filesystem::{AccessMode, Filesystem, FilesystemSource};
 pub use hostdev::{GuestReset, HostDevice, HostDeviceSource, StartupPolicy, Subsystem, UsbDevice};
 pub use interface::{
-    DirectMode, FilterReference, Interface, InterfaceAddress, InterfaceSource, LinkBandwidth,
-    LinkState, LiveInterface, Mac, MacAddress, MacOrigin, NativeMode, Rate, Route, Socket,
+    DirectMode, FilterReference, Interface, InterfaceAddress, InterfaceSocket, InterfaceSource,
+    LinkBandwidth, LinkState, LiveInterface, Mac, MacAddress, MacOrigin, NativeMode, Rate, Route,
     SocketKind, VirtualPort, VirtualPortKind, Vlan, VlanTag,
 };
 

@@ -9,7 +9,6 @@ pub use subsystem::{GuestReset, StartupPolicy, Subsystem, UsbDevice};
 use super::info::Place;
 use super::interface::{InterfaceAddress, Route, teaming, word};
 use crate::error::Result;
-use crate::model::read::internal;
 use crate::model::shape;
 use crate::xml::{Element, Writer};
 
@@ -78,31 +77,25 @@ impl HostDevice {
         kept.extend(teaming(element)?);
         kept.extend(Place::BOOTABLE.read(element)?);
         let device = Self { source, kept };
-        device.check(element)?;
+        device.check_teaming(element)?;
         Ok(device)
     }
 
-    /// What does not go together.
-    fn check(&self, element: &Element) -> Result<()> {
-        let device = self.source.on_bus();
+    /// A PCI device may stand in for another card, no other may.
+    fn check_teaming(&self, element: &Element) -> Result<()> {
         if let Some(teaming) = self.kept.iter().find(|kept| kept.name == "teaming") {
             if teaming.attr("type") != Some("transient") {
                 return Err(
                     element.unsupported("teaming hostdev devices must have type='transient'")
                 );
             }
-            if !matches!(device, Some(Subsystem::Pci(_))) {
+            if !matches!(self.source.on_bus(), Some(Subsystem::Pci(_))) {
                 return Err(
                     element.unsupported("teaming is only supported for pci hostdev devices")
                 );
             }
         }
-        let address = self.kept.iter().find(|kept| kept.name == "address");
-        let address = address.and_then(|address| address.attr("type"));
-        match (device, address) {
-            (Some(device), Some(address)) => check_address(element, device, address),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     pub(super) fn format(&self, w: &mut Writer) {
@@ -160,6 +153,7 @@ impl HostDeviceSource {
     fn subsystem(element: &Element) -> Result<Self> {
         let (kind, source) = kind_and_source(element, Subsystem::KINDS)?;
         let device = Subsystem::parse(kind, source)?;
+        device.check(element)?;
         let driver = match device {
             Subsystem::Pci(_) => pci_driver(element)?,
             _ => None,
@@ -213,35 +207,6 @@ fn kind_and_source<'a>(
         Some(source) => Ok((known, source)),
         None => Err(element.error("Missing <source> element in hostdev device")),
     }
-}
-
-/// Where in a machine a device may be.
-fn check_address(element: &Element, device: &Subsystem, address: &str) -> Result<()> {
-    let model = element.attr("model").unwrap_or_default();
-    let mismatch = match (device, address) {
-        (Subsystem::Usb(_), "usb")
-        | (Subsystem::Pci(_), "pci" | "unassigned")
-        | (Subsystem::Scsi(_), "drive")
-        | (Subsystem::ScsiHost(_), "pci" | "ccw") => return Ok(()),
-        (Subsystem::Usb(_), _) => "USB host device must use 'usb' address type".to_owned(),
-        (Subsystem::Pci(_), _) => {
-            let text = "PCI host devices must use 'pci' or 'unassigned' address type";
-            return Err(internal(element, text));
-        }
-        (Subsystem::Scsi(_), _) => "SCSI host device must use 'drive' address type".to_owned(),
-        (Subsystem::ScsiHost(_), _) => {
-            "SCSI_host host device must use 'pci' or 'ccw' address type".to_owned()
-        }
-        (Subsystem::Mediated(_), _) => {
-            return match (model, address) {
-                ("vfio-pci", "pci") | ("vfio-ccw", "ccw") | ("vfio-ap", _) => Ok(()),
-                _ => Err(element.error(format_args!(
-                    "Unsupported address type '{address}' with mediated device model '{model}'"
-                ))),
-            };
-        }
-    };
-    Err(element.unsupported(mismatch))
 }
 
 #[cfg(test)]

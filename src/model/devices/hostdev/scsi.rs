@@ -2,6 +2,7 @@
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::devices::digits::c_number_attr;
+use crate::model::identity::read_uuid;
 use crate::model::read::{internal, number, required};
 use crate::model::shape;
 use crate::xml::Element;
@@ -96,9 +97,9 @@ fn iscsi_auth(auth: &Element) -> Result<Element> {
     };
     let name = match (secret.attr("uuid"), secret.attr("usage")) {
         (None, Some(usage)) => ("usage", usage.to_owned()),
-        (Some(text), None) => match uuid::Uuid::try_parse(text) {
-            Ok(uuid) => ("uuid", uuid.to_string()),
-            Err(_) => return Err(secret.error(format_args!("invalid secret uuid '{text}'"))),
+        (Some(text), None) => match read_uuid(text) {
+            Some(uuid) => ("uuid", uuid.to_string()),
+            None => return Err(secret.error(format_args!("invalid secret uuid '{text}'"))),
         },
         (None, None) => return Err(secret.error("missing secret uuid or usage attribute")),
         (Some(_), Some(_)) => return Err(secret.error("either secret uuid or usage expected")),

@@ -1,11 +1,10 @@
 //! Devices by the bus they are on.
 
-use uuid::Uuid;
-
 use super::scsi;
 use crate::error::Result;
 use crate::model::devices::digits::c_number_attr;
 use crate::model::devices::info::pci_of_host;
+use crate::model::identity::read_uuid;
 use crate::model::read::{bad_value, internal, required, words};
 use crate::model::shape::{self, Kind, ON_OFF, Shape, YES_NO, attr};
 use crate::xml::{Element, Node};
@@ -111,6 +110,64 @@ impl Subsystem {
         source
     }
 
+    /// What the element of the device must not say of it.
+    pub(in crate::model::devices) fn check(&self, element: &Element) -> Result<()> {
+        let is_scsi = matches!(self, Subsystem::Scsi(_));
+        let has_model = matches!(self, Subsystem::ScsiHost(_) | Subsystem::Mediated(_));
+        for name in ["sgio", "rawio"] {
+            if !is_scsi && element.attr(name).is_some() {
+                return Err(
+                    element.error(format_args!("{name} is only supported for scsi host device"))
+                );
+            }
+        }
+        if !has_model && element.attr("model").is_some() {
+            return Err(element.error(
+                "'model' attribute in <hostdev> is only supported when type='scsi_host' or 'mdev'",
+            ));
+        }
+        if element.attr("sgio") == Some("unfiltered") {
+            return Err(
+                element.unsupported("unfiltered sgio is no longer supported: expected filtered")
+            );
+        }
+        match element.child("address").and_then(|address| address.attr("type")) {
+            Some(address) => self.check_address(element, address),
+            None => Ok(()),
+        }
+    }
+
+    /// Where in a machine a device may be.
+    fn check_address(&self, element: &Element, address: &str) -> Result<()> {
+        let model = element.attr("model").unwrap_or_default();
+        match (self, address) {
+            (Self::Usb(_), "usb")
+            | (Self::Pci(_), "pci" | "unassigned")
+            | (Self::Scsi(_), "drive")
+            | (Self::ScsiHost(_), "pci" | "ccw") => Ok(()),
+            (Self::Usb(_), _) => {
+                Err(element.unsupported("USB host device must use 'usb' address type"))
+            }
+            (Self::Pci(_), _) => {
+                let text = "PCI host devices must use 'pci' or 'unassigned' address type";
+                Err(internal(element, text))
+            }
+            (Self::Scsi(_), _) => {
+                Err(element.unsupported("SCSI host device must use 'drive' address type"))
+            }
+            (Self::ScsiHost(_), _) => {
+                Err(element
+                    .unsupported("SCSI_host host device must use 'pci' or 'ccw' address type"))
+            }
+            (Self::Mediated(_), _) => match (model, address) {
+                ("vfio-pci", "pci") | ("vfio-ccw", "ccw") | ("vfio-ap", _) => Ok(()),
+                _ => Err(element.error(format_args!(
+                    "Unsupported address type '{address}' with mediated device model '{model}'"
+                ))),
+            },
+        }
+    }
+
     /// Whether a device that comes later is this one.
     pub(in crate::model::devices) fn is_same(&self, other: &Self) -> bool {
         let found = |source: &Element, name: &str| source.child(name).cloned();
@@ -212,7 +269,7 @@ fn mediated(source: &Element) -> Result<Element> {
     let Some(text) = address.attr("uuid") else {
         return Err(address.unsupported("Missing 'uuid' attribute for element <address>"));
     };
-    let uuid = Uuid::try_parse(text).map_err(|_| {
+    let uuid = read_uuid(text).ok_or_else(|| {
         let text = format!("Cannot parse uuid attribute of element <address>: '{text}'");
         internal(address, text)
     })?;
@@ -246,25 +303,6 @@ pub(super) fn attributes(element: &Element, device: &Subsystem) -> Result<Vec<(S
             attr("ramfb", Kind::Word(ON_OFF)),
         ],
     );
-    let is_scsi = matches!(device, Subsystem::Scsi(_));
-    let has_model = matches!(device, Subsystem::ScsiHost(_) | Subsystem::Mediated(_));
-    for name in ["sgio", "rawio"] {
-        if !is_scsi && element.attr(name).is_some() {
-            return Err(
-                element.error(format_args!("{name} is only supported for scsi host device"))
-            );
-        }
-    }
-    if !has_model && element.attr("model").is_some() {
-        return Err(element.error(
-            "'model' attribute in <hostdev> is only supported when type='scsi_host' or 'mdev'",
-        ));
-    }
-    if element.attr("sgio") == Some("unfiltered") {
-        return Err(
-            element.unsupported("unfiltered sgio is no longer supported: expected filtered")
-        );
-    }
     let shape = match device {
         Subsystem::Scsi(_) => SCSI,
         Subsystem::ScsiHost(_) => SCSI_HOST,

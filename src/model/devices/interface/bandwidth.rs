@@ -43,9 +43,7 @@ impl LinkBandwidth {
             ));
         }
         let outbound = direction(element, "outbound")?;
-        if let Some((element, _)) = outbound
-            && element.attr("floor").is_some()
-        {
+        if let Some((element, Rate { floor: Some(_), .. })) = outbound {
             return Err(element.unsupported("'floor' attribute allowed only in <inbound> element"));
         }
         let rate = |found: Option<(&Element, Rate)>| {

@@ -3,8 +3,10 @@
 mod addresses;
 mod bandwidth;
 mod filter;
+mod ip_text;
 mod mac;
 mod settings;
+mod socket;
 mod source;
 mod virtual_port;
 mod vlan;
@@ -12,13 +14,14 @@ mod vlan;
 use uuid::Uuid;
 
 pub use addresses::{InterfaceAddress, Route};
-use addresses::{parse_address, written};
 pub use bandwidth::{LinkBandwidth, Rate};
 pub use filter::FilterReference;
+use ip_text::{parse_address, written};
 pub use mac::{Mac, MacAddress, MacOrigin};
 pub(super) use mac::{word, yes_no};
 pub(super) use settings::teaming;
-pub use source::{DirectMode, InterfaceSource, Socket, SocketKind};
+pub use socket::{InterfaceSocket, SocketKind};
+pub use source::{DirectMode, InterfaceSource};
 pub use virtual_port::{VirtualPort, VirtualPortKind};
 pub use vlan::{NativeMode, Vlan, VlanTag};
 

@@ -147,9 +147,12 @@ fn driver(interface: &Element, is_virtio: bool) -> Result<Option<Element>> {
     if !is_virtio {
         return match virtio.attributes.first() {
             None => Ok(None),
-            Some((name, _)) => Err(interface.unsupported(format_args!(
-                "{name} driver option is only supported for virtio devices"
-            ))),
+            Some((name, _)) => {
+                let what = if name == "page_per_vq" { "" } else { "driver " };
+                Err(interface.unsupported(format_args!(
+                    "{name} {what}option is only supported for virtio devices"
+                )))
+            }
         };
     }
     let mut driver = DRIVER.read_one(interface)?.unwrap_or_default();
@@ -208,9 +211,12 @@ fn tune(interface: &Element) -> Result<Option<Element>> {
 
 /// `<teaming>`: two cards of a machine that are one.
 pub(in crate::model::devices) fn teaming(device: &Element) -> Result<Option<Element>> {
-    let Some(element) = device.child("teaming") else { return Ok(None) };
-    let Some(kind) = element.attr("type").filter(|kind| !kind.is_empty()) else { return Ok(None) };
-    let persistent = element.attr("persistent").filter(|persistent| !persistent.is_empty());
+    let persistent = first_attr(device, "teaming", "persistent");
+    let kind = match (first_attr(device, "teaming", "type"), persistent) {
+        (Some(kind), _) => kind,
+        (None, None) => return Ok(None),
+        (None, Some(_)) => "(null)",
+    };
     let fault = match (kind, persistent) {
         ("persistent", Some(_)) => {
             "teaming persistent attribute not allowed if teaming type is 'persistent'".to_owned()
@@ -225,20 +231,17 @@ pub(in crate::model::devices) fn teaming(device: &Element) -> Result<Option<Elem
         }
         _ => format!("unknown teaming type '{kind}': expected persistent or transient"),
     };
-    Err(element.unsupported(fault))
+    Err(device.unsupported(fault))
 }
 
 /// `<coalesce>`: how many frames may wait for an interrupt.
 fn coalesce(interface: &Element) -> Result<Option<Element>> {
-    let Some(element) = interface.child("coalesce") else { return Ok(None) };
-    let frames = element.child("rx").and_then(|rx| rx.child("frames"));
-    let Some(text) = frames.and_then(|frames| frames.attr("max")).filter(|max| !max.is_empty())
-    else {
-        return Ok(None);
-    };
+    let all = interface.children_named("coalesce").flat_map(|it| it.children_named("rx"));
+    let max = all.flat_map(|rx| rx.children_named("frames")).find_map(|frames| frames.attr("max"));
+    let Some(text) = max.filter(|max| !max.is_empty()) else { return Ok(None) };
     let max: u32 = number(text).ok_or_else(|| {
         detail(
-            element,
+            interface,
             format_args!("cannot parse value '{text}' for coalesce parameter: expected a number"),
         )
     })?;

@@ -5,9 +5,10 @@ use uuid::Uuid;
 use super::addresses::borrowed;
 use super::mac::yes_no;
 use super::virtual_port::Demand;
-use super::{InterfaceAddress, LiveInterface, Route};
+use super::{InterfaceAddress, InterfaceSocket, LiveInterface, Route};
 use crate::error::Result;
-use crate::model::devices::hostdev::{Subsystem, pci_driver};
+use crate::model::devices::hostdev::{Subsystem, UsbDevice, pci_driver};
+use crate::model::identity::read_uuid;
 use crate::model::read::{bad_value, bad_word, missing_attr, number, number_attr, required, words};
 use crate::model::shape;
 use crate::xml::{Element, Writer};
@@ -56,7 +57,7 @@ pub enum InterfaceSource {
         dev: String,
     },
     /// A socket between hypervisors; not for containers.
-    Socket(Socket),
+    Socket(InterfaceSocket),
     /// A switch in a process of the host; not for containers.
     VhostUser {
         /// The socket of the switch.
@@ -100,31 +101,6 @@ words! {
         /// One container has the device.
         Passthrough = "passthrough",
     }
-}
-
-words! {
-    /// Kinds of sockets.
-    pub enum SocketKind {
-        /// Listens.
-        Server = "server",
-        /// Connects.
-        Client = "client",
-        /// A multicast group.
-        Multicast = "mcast",
-        /// Datagrams from one address to another.
-        Udp = "udp",
-    }
-}
-
-/// A socket between hypervisors.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Socket {
-    /// What it is.
-    pub kind: SocketKind,
-    /// Host or address and port; a server may leave out the address.
-    pub remote: (Option<String>, i32),
-    /// Of datagrams: address and port at this end.
-    pub local: Option<(String, i32)>,
 }
 
 /// libvirt's types of interfaces.
@@ -193,7 +169,7 @@ impl InterfaceSource {
             }),
             "vhostuser" => vhost_user(source),
             "vds" => vds(source),
-            _ => Socket::parse(source, kind).map(Self::Socket),
+            _ => InterfaceSocket::parse(source, kind).map(Self::Socket),
         }
     }
 
@@ -240,21 +216,6 @@ impl InterfaceSource {
     pub(super) fn format(&self, w: &mut Writer, live: Option<&LiveInterface>) {
         match self {
             Self::User | Self::Null => {}
-            Self::Network { network, portgroup } => {
-                let mut attributes = vec![("network", network.clone())];
-                attributes.extend(portgroup.clone().map(|group| ("portgroup", group)));
-                if let Some(live) = live {
-                    attributes.extend(live.port_id.map(|port| ("portid", port.to_string())));
-                    attributes.extend(live.bridge.clone().map(|bridge| ("bridge", bridge)));
-                }
-                w.empty("source", &borrowed(&attributes));
-            }
-            Self::Bridge { bridge } => w.empty("source", &[("bridge", bridge)]),
-            Self::Internal { name } => w.empty("source", &[("name", name)]),
-            Self::Vdpa { dev } => w.empty("source", &[("dev", dev)]),
-            Self::Direct { dev, mode } => {
-                w.empty("source", &[("dev", dev), ("mode", mode.as_str())]);
-            }
             Self::Ethernet { ips, routes } if ips.is_empty() && routes.is_empty() => {}
             Self::Ethernet { ips, routes } => {
                 w.open("source", &[]);
@@ -264,33 +225,60 @@ impl InterfaceSource {
             }
             Self::Socket(socket) => socket.format(w),
             Self::VhostUser { path, is_server, reconnect } => {
-                let mode = if *is_server { "server" } else { "client" };
-                let attributes = [("type", "unix"), ("path", path.as_str()), ("mode", mode)];
-                let Some(reconnect) = reconnect else { return w.empty("source", &attributes) };
-                w.open("source", &attributes);
-                match reconnect.map(|seconds| seconds.to_string()) {
-                    Some(seconds) => {
-                        w.empty("reconnect", &[("enabled", "yes"), ("timeout", &seconds)]);
-                    }
-                    None => w.empty("reconnect", &[("enabled", "no")]),
-                }
-                w.close();
-            }
-            Self::Vds { switch, port, portgroup, connection } => {
-                let attributes = [
-                    ("switchid", switch.to_string()),
-                    ("portid", port.to_string()),
-                    ("portgroupid", portgroup.clone()),
-                    ("connectionid", connection.to_string()),
-                ];
-                w.empty("source", &borrowed(&attributes));
+                format_vhost_user(w, path, *is_server, *reconnect);
             }
             Self::HostDevice { device, .. } => shape::format(w, &device.source(true)),
+            _ => w.empty("source", &borrowed(&self.attributes(live))),
+        }
+    }
+
+    /// The attributes of a source that has nothing else.
+    fn attributes(&self, live: Option<&LiveInterface>) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Network { network, portgroup } => {
+                let mut attributes = vec![("network", network.clone())];
+                attributes.extend(portgroup.clone().map(|group| ("portgroup", group)));
+                if let Some(live) = live {
+                    attributes.extend(live.port_id.map(|port| ("portid", port.to_string())));
+                    attributes.extend(live.bridge.clone().map(|bridge| ("bridge", bridge)));
+                }
+                attributes
+            }
+            Self::Bridge { bridge } => vec![("bridge", bridge.clone())],
+            Self::Internal { name } => vec![("name", name.clone())],
+            Self::Vdpa { dev } => vec![("dev", dev.clone())],
+            Self::Direct { dev, mode } => {
+                vec![("dev", dev.clone()), ("mode", mode.as_str().to_owned())]
+            }
+            Self::Vds { switch, port, portgroup, connection } => vec![
+                ("switchid", switch.to_string()),
+                ("portid", port.to_string()),
+                ("portgroupid", portgroup.clone()),
+                ("connectionid", connection.to_string()),
+            ],
+            Self::Ethernet { .. }
+            | Self::User
+            | Self::Null
+            | Self::Socket(_)
+            | Self::VhostUser { .. }
+            | Self::HostDevice { .. } => Vec::new(),
         }
     }
 }
 
-fn text(source: &Element, name: &str) -> Result<String> {
+fn format_vhost_user(w: &mut Writer, path: &str, is_server: bool, reconnect: Option<Option<u32>>) {
+    let mode = if is_server { "server" } else { "client" };
+    let attributes = [("type", "unix"), ("path", path), ("mode", mode)];
+    let Some(reconnect) = reconnect else { return w.empty("source", &attributes) };
+    w.open("source", &attributes);
+    match reconnect.map(|seconds| seconds.to_string()) {
+        Some(seconds) => w.empty("reconnect", &[("enabled", "yes"), ("timeout", &seconds)]),
+        None => w.empty("reconnect", &[("enabled", "no")]),
+    }
+    w.close();
+}
+
+pub(super) fn text(source: &Element, name: &str) -> Result<String> {
     source.attr(name).map(str::to_owned).ok_or_else(|| missing_attr(source, name))
 }
 
@@ -305,15 +293,17 @@ fn host_device(interface: &Element, source: Option<&Element>) -> Result<Interfac
         }
         _ => return Err(interface.error("missing source address type: expected pci or usb")),
     };
-    let driver = match &device {
+    if let Subsystem::Usb(UsbDevice { address: None, .. }) = device {
+        return Err(interface
+            .error("missing address of the USB device: expected bus and device other than 0"));
+    }
+    device.check(interface)?;
+    let driver = match device {
         Subsystem::Pci(_) => pci_driver(interface)?,
         _ => None,
     };
-    Ok(InterfaceSource::HostDevice {
-        managed: interface.attr("managed") == Some("yes"),
-        driver,
-        device,
-    })
+    let managed = interface.attr("managed") == Some("yes");
+    Ok(InterfaceSource::HostDevice { managed, driver, device })
 }
 
 fn vhost_user(source: &Element) -> Result<InterfaceSource> {
@@ -351,8 +341,8 @@ fn vhost_user(source: &Element) -> Result<InterfaceSource> {
 
 fn vds(source: &Element) -> Result<InterfaceSource> {
     let switch = text(source, "switchid")?;
-    let switch = Uuid::try_parse(&switch)
-        .map_err(|_| bad_value(source, "switchid", &switch, "Expected UUID"))?;
+    let switch = read_uuid(&switch)
+        .ok_or_else(|| bad_value(source, "switchid", &switch, "Expected UUID"))?;
     let integer = |name: &str| {
         let value = text(source, name)?;
         let expected = "Expected long long integer value";
@@ -364,43 +354,6 @@ fn vds(source: &Element) -> Result<InterfaceSource> {
         portgroup: text(source, "portgroupid")?,
         connection: integer("connectionid")?,
     })
-}
-
-impl Socket {
-    fn parse(source: &Element, kind: &str) -> Result<Self> {
-        let kind = SocketKind::from_word(kind).unwrap_or(SocketKind::Udp);
-        let port = port(source)?;
-        let address = match source.attr("address") {
-            None if kind != SocketKind::Server => return Err(missing_attr(source, "address")),
-            address => address.map(str::to_owned),
-        };
-        let local = match source.child("local") {
-            _ if kind != SocketKind::Udp => None,
-            None => {
-                return Err(source.error("'<local>' element missing for 'udp' socket interface"));
-            }
-            Some(local) => Some((text(local, "address")?, self::port(local)?)),
-        };
-        Ok(Self { kind, remote: (address, port), local })
-    }
-
-    fn format(&self, w: &mut Writer) {
-        let (address, port) = &self.remote;
-        let mut attributes = Vec::new();
-        attributes.extend(address.clone().map(|address| ("address", address)));
-        attributes.push(("port", port.to_string()));
-        let Some((address, port)) = &self.local else {
-            return w.empty("source", &borrowed(&attributes));
-        };
-        w.open("source", &borrowed(&attributes));
-        w.empty("local", &[("address", address), ("port", &port.to_string())]);
-        w.close();
-    }
-}
-
-fn port(element: &Element) -> Result<i32> {
-    let text = text(element, "port")?;
-    number(&text).ok_or_else(|| bad_value(element, "port", &text, "Expected integer value"))
 }
 
 #[cfg(test)]
@@ -433,8 +386,6 @@ mod tests {
             ("direct", "<source dev='e'/>", "<source dev='e' mode='vepa'/>"),
             ("internal", "<source name='i'/>", "<source name='i'/>"),
             ("vdpa", "<source dev='/d'/>", "<source dev='/d'/>"),
-            ("server", "<source port='-5'/>", "<source port='-5'/>"),
-            ("mcast", "<source port='5' address='1'/>", "<source address='1' port='5'/>"),
             ("vds", &vds.replace("'1'", "'01'"), &vds),
         ] {
             let text = format!("<interface type='{kind}'>{source}</interface>");
@@ -449,9 +400,6 @@ mod tests {
 
     #[test]
     fn sources_with_children() {
-        let udp = "<interface type='udp'><source address='1.2.3.4' port='5'>\
-                   <local address='1.1.1.1' port='2'/></source></interface>";
-        assert_eq!(inner(udp)[1], "<local address='1.1.1.1' port='2'/>");
         let host = "<interface type='ethernet'><source><route address='0.0.0.0' gateway='1.2.3.4'/>\
                     <ip address='1.2.3.4'/></source></interface>";
         assert_eq!(
@@ -488,21 +436,6 @@ mod tests {
                 "<source dev='e' mode='x'/>",
                 "Invalid value for attribute 'mode' in element 'source': 'x'. Expected one of \
                  vepa, private, bridge, passthrough",
-            ),
-            (
-                "client",
-                "<source port='1'/>",
-                "Missing required attribute 'address' in element 'source'",
-            ),
-            (
-                "server",
-                "<source port='x'/>",
-                "Invalid value for attribute 'port' in element 'source': 'x'. Expected integer value",
-            ),
-            (
-                "udp",
-                "<source address='a' port='1'/>",
-                "'<local>' element missing for 'udp' socket interface",
             ),
             ("hostdev", "<source/>", "missing source address type: expected pci or usb"),
             (

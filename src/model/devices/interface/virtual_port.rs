@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::addresses::borrowed;
 use crate::error::Result;
 use crate::model::devices::digits::c_number;
+use crate::model::identity::read_uuid;
 use crate::model::read::words;
 use crate::xml::{Element, Writer};
 
@@ -202,7 +203,7 @@ fn numeric(element: &Element, name: &str, most: u32) -> Result<Option<u32>> {
 
 fn id(element: &Element, name: &str) -> Result<Option<Uuid>> {
     let Some(text) = element.attr(name) else { return Ok(None) };
-    Uuid::try_parse(text).map(Some).map_err(|_| {
+    read_uuid(text).map(Some).ok_or_else(|| {
         element.error(format_args!("cannot parse {name} parameter as a uuid: '{text}'"))
     })
 }
