@@ -1,6 +1,6 @@
 //! The families of devices that containers have no use for.
 
-use super::redirect;
+use super::usb;
 use crate::error::Result;
 use crate::model::read::words;
 use crate::xml::Element;
@@ -65,8 +65,8 @@ impl DeviceFamily {
     /// What is kept of a device, None when that is nothing.
     pub(super) fn read(self, device: &Element) -> Result<Option<Element>> {
         match self {
-            Self::Hub => redirect::hub(device),
-            Self::RedirectFilter => redirect::filter(device),
+            Self::Hub => usb::hub(device),
+            Self::RedirectFilter => usb::filter(device),
             _ => Ok(None),
         }
     }

@@ -10,7 +10,7 @@ mod filesystem;
 mod hostdev;
 mod info;
 mod interface;
-mod redirect;
+mod usb;
 
 pub use console::Console;
 pub use family::DeviceFamily;
@@ -52,8 +52,10 @@ impl Devices {
         for device in &elements {
             devices.add(device)?;
         }
-        redirect::check_filters(&elements)?;
-        redirect::check_usb(&elements)?;
+        usb::check_filters(&elements)?;
+        usb::check_usb(&elements)?;
+        let controllers = hostdev::place(&mut devices.host_devices).into_iter();
+        devices.kept.extend(controllers.map(|controller| (DeviceFamily::Controller, controller)));
         Ok(devices)
     }
 
@@ -76,6 +78,7 @@ impl Devices {
                     None => self.host_devices.iter().any(|it| it.source.is_same(&found.source)),
                 };
                 check_host_device(device, is_there)?;
+                hostdev::check_placement(device, &self.host_devices, &found)?;
                 self.host_devices.push(found);
             }
             "console" => {

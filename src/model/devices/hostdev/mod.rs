@@ -1,8 +1,10 @@
 //! `<hostdev>`: a device of the host that the container gets.
 
+mod placement;
 mod scsi;
 mod subsystem;
 
+pub(super) use placement::{check as check_placement, place};
 pub(super) use subsystem::pci_driver;
 pub use subsystem::{GuestReset, StartupPolicy, Subsystem, UsbDevice};
 

@@ -14,9 +14,14 @@ fn capability(kind: &str, elements: &str) -> String {
     format!("<devices><hostdev mode='capabilities' type='{kind}'>{elements}</hostdev></devices>")
 }
 
+/// The lines of the device.
+fn device(text: &str) -> Vec<String> {
+    printed(text).into_iter().skip_while(|line| !line.contains("<hostdev ")).collect()
+}
+
 /// The lines between the tags of the device, without indentation.
 fn inner(text: &str) -> Vec<String> {
-    let lines = printed(text);
+    let lines = device(text);
     lines[1..lines.len() - 1].iter().map(|line| line.trim().to_owned()).collect()
 }
 
