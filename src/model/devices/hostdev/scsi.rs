@@ -74,6 +74,9 @@ fn iscsi_host(host: &Element) -> Result<Element> {
             )));
         }
     }
+    if host.attr("socket").is_some() {
+        return Err(host.error("transport 'tcp' does not support socket attribute"));
+    }
     let Some(name) = host.attr("name").filter(|name| !name.is_empty()) else {
         return Err(host.error("missing name for host: expected <host name='...'/>"));
     };
@@ -106,6 +109,7 @@ fn iscsi_auth(auth: &Element) -> Result<Element> {
     };
     match secret.attr("type").unwrap_or_default() {
         "iscsi" => {}
+        "" => return Err(secret.unsupported("invalid secret type (null): expected iscsi")),
         other => {
             return Err(internal(
                 secret,

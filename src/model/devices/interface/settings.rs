@@ -236,8 +236,9 @@ pub(in crate::model::devices) fn teaming(device: &Element) -> Result<Option<Elem
 
 /// `<coalesce>`: how many frames may wait for an interrupt.
 fn coalesce(interface: &Element) -> Result<Option<Element>> {
-    let all = interface.children_named("coalesce").flat_map(|it| it.children_named("rx"));
-    let max = all.flat_map(|rx| rx.children_named("frames")).find_map(|frames| frames.attr("max"));
+    let Some(element) = interface.child("coalesce") else { return Ok(None) };
+    let frames = element.children_named("rx").flat_map(|rx| rx.children_named("frames"));
+    let max = frames.into_iter().find_map(|frames| frames.attr("max"));
     let Some(text) = max.filter(|max| !max.is_empty()) else { return Ok(None) };
     let max: u32 = number(text).ok_or_else(|| {
         detail(
