@@ -104,3 +104,50 @@ fn a_console_is_fast_and_costs_no_more_memory_for_that() {
     let pages = resident().saturating_sub(before);
     assert!(pages < 256, "{pages} pages more");
 }
+
+#[test]
+fn a_log_holds_all_that_a_console_prints() {
+    let Some(host) = Host::new("a_log_holds_all_that_a_console_prints") else {
+        return;
+    };
+    let (log, other) = (host.directory.join("first.log"), host.directory.join("second.log"));
+    fs::write(&log, "before\n").unwrap();
+    fs::write(&other, "before\n").unwrap();
+    // A mebibyte, which nobody reads: more than any terminal or buffer holds.
+    let script = "echo begin; seq 1 150000; echo end >/dev/tty2; \
+                  while read line; do if [ \"$line\" = reboot ]; then reboot -f; fi; done";
+    let consoles = format!(
+        "<console type='pty'><log file='{}' append='off'/></console>\
+         <console type='pty'><log file='{}' append='on'/></console>",
+        log.display(),
+        other.display()
+    );
+    let document = host.document("log").script(script).consoles(0).device(&consoles);
+    let domain = host.run(&document);
+    let printed: String = (1..=150_000).map(|number| format!("{number}\r\n")).collect();
+    let once = format!("begin\r\n{printed}");
+    let holds = |path: &Path, text: &str| fs::read_to_string(path).unwrap() == text;
+    until("the second log holds its line", || holds(&other, "before\nend\r\n"));
+    until("the first log holds all and no more", || holds(&log, &once));
+    // Typed lines are printed as well: the terminal echoes them.
+    domain.console().type_line("reboot");
+    until("the log goes on over a reboot", || {
+        let text = fs::read_to_string(&log).unwrap();
+        text.starts_with(&once) && text.ends_with(&once) && text.len() > 2 * once.len()
+    });
+    domain.destroy().unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&log).unwrap().permissions());
+    assert_eq!(mode & 0o7777, 0o644, "it was there, and keeps its mode");
+
+    for (path, expected) in [
+        ("relative", "expected a path from the root on"),
+        ("/missing/log", "open console log /missing/log: No such file or directory"),
+        ("/dev/null", "it is no regular file"),
+    ] {
+        let console = format!("<console type='pty'><log file='{path}'/></console>");
+        let document = host.document("bad").consoles(0).device(&console);
+        let failure = host.bus().create_xml(&document).unwrap_err();
+        assert!(failure.text.contains(expected), "{failure:?}");
+        host.assert_idle();
+    }
+}
