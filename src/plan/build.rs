@@ -15,8 +15,8 @@ use crate::model::{Domain, Filesystem, FilesystemSource, LifecycleAction};
 /// Fails with `ConfigUnsupported` when the document asks for something that cannot be had here:
 /// no root file system, no console, an architecture the host does not run.
 pub fn build(domain: &Domain, host: &Host, placement: Placement, files: RunFiles) -> Result<Plan> {
-    super::unsupported::check(domain)?;
     namespaces::check(domain)?;
+    super::unsupported::check(domain)?;
     let linux32 = is_linux32(domain, host)?;
     let root = root(domain, host)?;
     let shared: Vec<_> = namespaces::shared(domain).into_iter().map(|(kind, _)| kind).collect();

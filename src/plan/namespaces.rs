@@ -26,10 +26,11 @@ pub(super) fn check(domain: &Domain) -> Result<()> {
                 share.value
             )));
         }
-        if kind == Namespace::Network && domain.features.privnet {
+        let has_own = domain.features.privnet || !domain.devices.interfaces.is_empty();
+        if kind == Namespace::Network && has_own {
             return Err(unsupported(
                 "Config asks for inherit net namespace as well as private network interfaces: \
-                 remove <lxc:sharenet> or <privnet/>",
+                 remove <lxc:sharenet>, or <privnet/> and every <interface>",
             ));
         }
     }
