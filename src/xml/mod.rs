@@ -5,8 +5,10 @@
 //! names keep their prefixes.
 
 mod reader;
+pub mod relaxng;
 mod writer;
 
+pub(crate) use reader::is_name;
 pub use reader::{MAX_ATTRIBUTES, MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, parse, parse_bytes};
 pub use writer::Writer;
 
