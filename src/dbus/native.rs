@@ -5,7 +5,7 @@ use zbus::Message;
 
 use super::connect::path;
 use super::fault::{Fault, arguments, reply};
-use crate::driver::Driver;
+use crate::driver::{Driver, NodeInfo};
 
 pub(super) const INTERFACE: &str = "org.nsvirt.Connect1";
 
@@ -22,6 +22,13 @@ pub(super) async fn call(driver: &Driver, member: &str, call: &Message) -> Resul
         "DomainXMLToNative" => {
             let (format, xml, flags): (String, String, u32) = arguments(call)?;
             driver.domain_xml_to_native(&format, &xml, flags)?
+        }
+        "NodeGetInfo" => {
+            arguments::<()>(call)?;
+            let NodeInfo { model, memory, cpus, mhz, nodes, sockets, cores, threads } =
+                driver.node_info();
+            let info = (model, memory, cpus, mhz, nodes, sockets, cores, threads);
+            return reply(call, &(info,));
         }
         _ => return Err(Fault::UnknownMethod(member.to_owned())),
     };

@@ -14,9 +14,11 @@ use crate::container::protocol::{Message, Request};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain as Document, View};
 
-/// `VIR_DOMAIN_XML_*`: secrets, the inactive document, the host's CPU, portable.
-const XML_FLAGS: u32 = 1 | XML_INACTIVE | 4 | 8;
+/// `VIR_DOMAIN_XML_*`, those that libvirt's driver takes. A container's document is portable as it
+/// is, so the last one changes nothing.
+const XML_SECURE: u32 = 1;
 const XML_INACTIVE: u32 = 2;
+const XML_MIGRATABLE: u32 = 8;
 
 /// `VIR_DOMAIN_DEFINE_VALIDATE` and `VIR_DOMAIN_START_VALIDATE`: the document must be what the
 /// schema allows.
@@ -221,8 +223,10 @@ impl Driver {
     }
 
     /// A domain's document: the one it runs from, or (flag 2) the one it will start from next.
+    /// Secrets are in it with flag 1 only.
     pub fn xml_desc(&self, domain: &Domain, flags: u32) -> Result<String> {
-        check_flags(flags, XML_FLAGS, "domainGetXMLDesc")?;
+        let known = XML_SECURE | XML_INACTIVE | XML_MIGRATABLE;
+        check_flags(flags, known, "lxcDomainGetXMLDesc")?;
         let snapshot = domain.snapshot();
         let inactive = flags & XML_INACTIVE != 0;
         let document = match &snapshot.definition {
@@ -230,7 +234,11 @@ impl Driver {
             _ => snapshot.current(),
         };
         let view = if inactive { View::Inactive } else { View::Live };
-        Ok(document.ok_or_else(|| domain.not_found())?.format(view))
+        let document = document.ok_or_else(|| domain.not_found())?;
+        match flags & XML_SECURE {
+            0 => Ok(document.without_secrets().format(view)),
+            _ => Ok(document.format(view)),
+        }
     }
 
     /// What a domain uses and may use.
