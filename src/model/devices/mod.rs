@@ -92,12 +92,6 @@ impl Devices {
         Ok(())
     }
 
-    /// Takes the passwords of screens out.
-    pub(super) fn drop_secrets(&mut self) {
-        let screens = self.kept.iter_mut().filter(|(it, _)| *it == DeviceFamily::Graphics);
-        screens.for_each(|(_, kept)| kept.attributes.retain(|(name, _)| name != "passwd"));
-    }
-
     pub(super) fn format(&self, w: &mut Writer, view: View) {
         use DeviceFamily as F;
         w.open("devices", &[]);
@@ -131,20 +125,6 @@ mod tests {
         assert_eq!(devices.emulator.as_deref(), Some("/a"));
         assert_eq!(devices.consoles.len(), 2);
         assert_eq!(printed(text)[0], "    <emulator>/a</emulator>");
-    }
-
-    #[test]
-    fn passwords_are_secrets() {
-        let mut devices = parse("").devices;
-        let screen = shape::element(
-            "graphics",
-            &[("type", "vnc".to_owned()), ("passwd", "x".to_owned())],
-            Vec::new(),
-        );
-        devices.kept.push((DeviceFamily::Graphics, screen));
-        devices.drop_secrets();
-        let left = &devices.kept[0].1.attributes;
-        assert_eq!(*left, [("type".to_owned(), "vnc".to_owned())]);
     }
 
     #[test]
