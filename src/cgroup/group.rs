@@ -4,29 +4,18 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cgroups_rs::memory::MemController;
 use tokio::io::Interest;
 
 use super::devices::{self, CharDevice};
-use super::{Hierarchy, Layout, Version, directory};
-use crate::error::{Error, ErrorCode, ErrorDomain, Result, errno_text};
+use super::{Hierarchy, Layout, Version, directory, limits};
+use crate::error::{Error, ErrorCode, ErrorDomain, Result};
+use crate::plan::{Limits, Setting};
 use crate::sys::fd;
 
 const SUPERVISOR: &str = "supervisor";
 const PAYLOAD: &str = "payload";
 const INIT: &str = "payload/init";
 const DIRECTORIES: [&str; 4] = ["", SUPERVISOR, PAYLOAD, INIT];
-
-/// What a container may use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Memory, in bytes.
-    pub memory: u64,
-    /// Character devices, and no other device.
-    pub devices: Vec<CharDevice>,
-    /// Whether nodes for any device may be made.
-    pub make_nodes: bool,
-}
 
 /// What a container has used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -86,7 +75,7 @@ impl Group {
     /// The group of init is made last: it inherits what its parent is limited to.
     fn create_all(&self, limits: &Limits) -> Result<()> {
         self.layout.hierarchies.iter().try_for_each(|hierarchy| self.create_in(hierarchy))?;
-        self.limit_memory(limits.memory)?;
+        self.apply(&limits.settings)?;
         self.allow_devices(&limits.devices, limits.make_nodes)?;
         self.layout.hierarchies.iter().try_for_each(|hierarchy| {
             let init = self.directory(hierarchy, INIT);
@@ -95,23 +84,16 @@ impl Group {
         })
     }
 
-    fn limit_memory(&self, bytes: u64) -> Result<()> {
-        let (directory, version2) = match (self.v1_with("memory", PAYLOAD), self.v2(PAYLOAD)) {
-            (Some(directory), _) => (directory, false),
-            (None, Some(directory)) => (directory, true),
-            (None, None) => {
-                return Err(error("the host has no memory controller to limit the container with"));
-            }
-        };
-        let limit = i64::try_from(bytes).unwrap_or(i64::MAX);
-        MemController::new(directory.clone(), version2).set_limit(limit).map_err(|cause| {
-            use std::error::Error as _;
-            let source = cause.source().and_then(|it| it.downcast_ref::<io::Error>());
-            let reason = source.map_or_else(|| cause.to_string(), errno_text);
-            error(format!(
-                "cannot limit memory to {bytes} bytes in {}: {reason}",
-                directory.display()
-            ))
+    /// Applies limits in their order, to the container as a whole.
+    pub fn apply(&self, settings: &[Setting]) -> Result<()> {
+        settings.iter().try_for_each(|Setting { element, limit }| {
+            let controller = limit.controller();
+            let Some(hierarchy) = self.layout.with(controller) else {
+                return Err(error(format!("{element}: the host has no controller '{controller}'")));
+            };
+            let group = self.directory(hierarchy, PAYLOAD);
+            let version2 = hierarchy.version == Version::V2;
+            limits::apply(&group, version2, limit).map_err(|cause| refused(element, &group, cause))
         })
     }
 
@@ -343,6 +325,22 @@ fn write(path: &Path, text: &str) -> Result<()> {
 fn failed(attempt: &str, path: &Path, cause: io::Error) -> Error {
     Error::system(format!("cannot {attempt} {}", path.display()), cause)
         .in_domain(ErrorDomain::Cgroup)
+}
+
+/// A limit that the kernel does not take.
+fn refused(element: &str, group: &Path, cause: io::Error) -> Error {
+    let group = group.display();
+    match cause.kind() {
+        io::ErrorKind::NotFound => Error::new(
+            ErrorCode::ConfigUnsupported,
+            format!(
+                "{element} is nothing this kernel can limit: there is no file for it in {group}"
+            ),
+        )
+        .in_domain(ErrorDomain::Cgroup),
+        _ => Error::system(format!("the kernel refuses {element} in {group}"), cause)
+            .in_domain(ErrorDomain::Cgroup),
+    }
 }
 
 fn error(detail: impl std::fmt::Display) -> Error {

@@ -20,7 +20,8 @@ mod devices;
 mod directory;
 mod group;
 mod layout;
+mod limits;
 
 pub use devices::CharDevice;
-pub use group::{Group, Limits, Usage};
+pub use group::{Group, Usage};
 pub use layout::{Hierarchy, Layout, Version};

@@ -7,10 +7,11 @@ use std::time::Duration;
 use super::Driver;
 use super::domain::{Domain, Run};
 use super::event::EventKind;
+use super::host::present;
 use super::lifecycle::{Operation, State};
 use super::store::Record;
 use super::supervisor::{Notice, Supervisor, unexpected};
-use crate::cgroup::{Group, Limits};
+use crate::cgroup::Group;
 use crate::container::protocol::{Message, Request};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::Domain as Document;
@@ -42,7 +43,8 @@ impl Driver {
         let partition = live.partition.get_or_insert_with(|| self.partition.clone());
         let group = Group::new(&self.layout, partition, &domain.name);
         let files = self.store.run_files(domain.uuid);
-        let plan = plan::build(&live, &self.host, placement(&group), files)?;
+        let present = present(&live)?;
+        let plan = plan::build(&live, &self.host, &present, placement(&group), files)?;
         self.store.forget_run(domain.uuid)?;
         match self.launch(domain, &plan, &group, &mut live).await {
             Ok(()) => {
@@ -81,8 +83,7 @@ impl Driver {
         domain.set_run(Some(run.clone()));
         tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
         // Meanwhile the supervisor starts up on another processor.
-        let plan::Limits { memory, devices, make_nodes } = plan.limits.clone();
-        group.create(&Limits { memory, devices, make_nodes })?;
+        group.create(&plan.limits)?;
         run.supervisor.listening().await?;
         live.id = Some(pid);
         self.record(Some(pid), live)?;

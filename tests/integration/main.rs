@@ -21,6 +21,7 @@ mod hello;
 mod inside;
 mod introspection;
 mod lifecycle;
+mod limits;
 mod many;
 mod restart;
 mod support;
