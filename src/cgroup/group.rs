@@ -13,23 +13,14 @@ use crate::plan::{Limits, Setting};
 use crate::sys::fd;
 
 const SUPERVISOR: &str = "supervisor";
-const PAYLOAD: &str = "payload";
+pub(super) const PAYLOAD: &str = "payload";
 const INIT: &str = "payload/init";
 const DIRECTORIES: [&str; 4] = ["", SUPERVISOR, PAYLOAD, INIT];
-
-/// What a container has used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Memory in use, page cache included, in bytes.
-    pub memory: u64,
-    /// Processor time, in nanoseconds.
-    pub cpu: u64,
-}
 
 /// The control groups of one container, one directory in each hierarchy.
 #[derive(Debug, Clone)]
 pub struct Group {
-    layout: Layout,
+    pub(super) layout: Layout,
     partition: PathBuf,
     name: String,
 }
@@ -44,7 +35,7 @@ impl Group {
         }
     }
 
-    fn directory(&self, hierarchy: &Hierarchy, below: &str) -> PathBuf {
+    pub(super) fn directory(&self, hierarchy: &Hierarchy, below: &str) -> PathBuf {
         let group = hierarchy.mount.join(&self.partition).join(&self.name);
         if below.is_empty() { group } else { group.join(below) }
     }
@@ -54,11 +45,11 @@ impl Group {
     }
 
     /// A directory of the version 2 group, on a host that has version 2.
-    fn v2(&self, below: &str) -> Option<PathBuf> {
+    pub(super) fn v2(&self, below: &str) -> Option<PathBuf> {
         self.layout.v2().map(|hierarchy| self.directory(hierarchy, below))
     }
 
-    fn v1_with(&self, controller: &str, below: &str) -> Option<PathBuf> {
+    pub(super) fn v1_with(&self, controller: &str, below: &str) -> Option<PathBuf> {
         let hierarchy = self.v1().find(|hierarchy| hierarchy.controls(controller))?;
         Some(self.directory(hierarchy, below))
     }
@@ -259,25 +250,6 @@ impl Group {
         })
     }
 
-    /// What the container has used so far.
-    pub fn usage(&self) -> Result<Usage> {
-        let memory = match (self.v1_with("memory", PAYLOAD), self.v2(PAYLOAD)) {
-            (Some(group), _) => number(&read(&group.join("memory.usage_in_bytes"))?),
-            (None, Some(group)) => number(&read(&group.join("memory.current"))?),
-            (None, None) => 0,
-        };
-        let cpu = match (self.v1_with("cpuacct", PAYLOAD), self.v2(PAYLOAD)) {
-            (Some(group), _) => number(&read(&group.join("cpuacct.usage"))?),
-            (None, Some(group)) => {
-                let text = read(&group.join("cpu.stat"))?;
-                let usage = text.lines().find_map(|line| line.strip_prefix("usage_usec "));
-                usage.map_or(0, number).saturating_mul(1000)
-            }
-            (None, None) => 0,
-        };
-        Ok(Usage { memory, cpu })
-    }
-
     /// Removes the groups with all below them; groups that are gone are fine.
     pub fn remove(&self) -> Result<()> {
         self.layout.hierarchies.iter().try_for_each(|hierarchy| {
@@ -310,11 +282,7 @@ fn reread(mut file: &File) -> io::Result<String> {
     Ok(text)
 }
 
-fn number(text: &str) -> u64 {
-    text.trim().parse().unwrap_or(0)
-}
-
-fn read(path: &Path) -> Result<String> {
+pub(super) fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).map_err(|e| failed("read", path, e))
 }
 

@@ -64,13 +64,20 @@ fn share(group: &Path, version2: bool, device: Option<BlockDevice>, weight: u32)
         (false, None) => &["blkio.bfq.weight", "blkio.weight"],
         (false, Some(_)) => &["blkio.bfq.weight_device", "blkio.weight_device"],
     };
-    let text = match device {
-        Some(BlockDevice { major, minor }) => format!("{major}:{minor} {weight}"),
-        None => weight.to_string(),
+    let text = |file: &str| {
+        // Without a share of its own, a device has that of all.
+        let weight = match (file, weight) {
+            ("io.weight", 0) => "default".to_owned(),
+            (_, weight) => weight.to_string(),
+        };
+        match device {
+            Some(BlockDevice { major, minor }) => format!("{major}:{minor} {weight}"),
+            None => weight,
+        }
     };
     let mut listened = Err(io::Error::from_raw_os_error(nix::libc::ENOENT));
-    for file in files.iter().map(|name| group.join(name)).filter(|file| file.exists()) {
-        listened = match (listened, fs::write(file, &text)) {
+    for name in files.iter().filter(|name| group.join(name).exists()) {
+        listened = match (listened, fs::write(group.join(name), text(name))) {
             (Ok(()), _) | (_, Ok(())) => Ok(()),
             (_, Err(error)) => Err(error),
         };

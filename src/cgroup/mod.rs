@@ -21,7 +21,9 @@ mod directory;
 mod group;
 mod layout;
 mod limits;
+mod statistics;
 
 pub use devices::CharDevice;
-pub use group::{Group, Usage};
+pub use group::Group;
 pub use layout::{Hierarchy, Layout, Version};
+pub use statistics::{BlockUsage, CpuLimits, CpuTime, MemoryLimits, MemoryUsage, Usage};

@@ -161,15 +161,18 @@ impl Domain {
         })
     }
 
+    /// Waits for the turn to change this domain, which must be there still.
+    pub(super) async fn existing_turn(&self) -> Result<tokio::sync::MutexGuard<'_, ()>> {
+        let turn = self.turn().await?;
+        if self.exists() { Ok(turn) } else { Err(self.not_found()) }
+    }
+
     /// Waits for the turn to change this domain and asks whether an operation is admitted then.
     pub(super) async fn job(
         &self,
         operation: Operation,
     ) -> Result<(tokio::sync::MutexGuard<'_, ()>, Transition)> {
-        let turn = self.turn().await?;
-        if !self.exists() {
-            return Err(self.not_found());
-        }
+        let turn = self.existing_turn().await?;
         let transition = self.admit(operation)?;
         Ok((turn, transition))
     }

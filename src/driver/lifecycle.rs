@@ -56,6 +56,10 @@ pub enum Operation {
     Resume,
     /// Change whether it starts with the daemon.
     SetAutostart,
+    /// Change its definition, and nothing else of it.
+    Redefine,
+    /// Change the most memory it may have.
+    ResizeMaximum,
     /// Use something that is only there while it runs.
     UseLive,
     /// Init ended on its own.
@@ -142,6 +146,14 @@ pub fn admit(standing: Standing, operation: Operation) -> Result<Transition, Err
         }),
         (Op::SetAutostart, _) if !persistent => denied("Cannot set autostart for transient domain"),
         (Op::SetAutostart, _) => stay,
+        (Op::Redefine, _) if !persistent => {
+            denied("transient domains do not have any persistent config")
+        }
+        (Op::Redefine, _) => stay,
+        (Op::ResizeMaximum, _) if active => {
+            denied("Cannot resize the max memory on an active domain")
+        }
+        (Op::ResizeMaximum, _) => stay,
 
         (
             Op::Shutdown
@@ -196,6 +208,8 @@ mod tests {
             Suspend,
             Resume,
             SetAutostart,
+            Redefine,
+            ResizeMaximum,
             UseLive,
             End,
             Crash,

@@ -16,15 +16,19 @@ mod open;
 mod operations;
 mod registry;
 mod run;
+mod statistics;
 mod store;
 mod supervisor;
+mod tuning;
 
+pub use crate::cgroup::{BlockUsage, CpuTime};
 pub use config::{Config, Paths};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
 pub use host::{Cache, Cell, Cpu, Pages, Topology};
 pub use native::Converted;
 pub use operations::{ConsoleSize, Info};
+pub use tuning::{Parameters, Value};
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -55,15 +55,18 @@ impl Driver {
     async fn define_claimed(&self, domain: &Domain, document: Document) -> Result<()> {
         let _turn = domain.turn().await?;
         let transition = domain.admit(Operation::Define)?;
-        let store = self.store.clone();
-        // Syncing takes its time; other domains do not wait for it.
-        let document =
-            tokio::task::spawn_blocking(move || store.save(&document).map(|()| document))
-                .await
-                .map_err(|e| Error::new(ErrorCode::InternalError, e))??;
+        let document = self.keep(document).await?;
         domain.publish(|snapshot| snapshot.definition = Some(Arc::new(document)));
         self.settle(domain, transition);
         Ok(())
+    }
+
+    /// Writes a definition to stay. Syncing takes its time; other domains do not wait for it.
+    pub(super) async fn keep(&self, document: Document) -> Result<Document> {
+        let store = self.store.clone();
+        tokio::task::spawn_blocking(move || store.save(&document).map(|()| document))
+            .await
+            .map_err(|e| Error::new(ErrorCode::InternalError, e))?
     }
 
     fn parse(&self, text: &str) -> Result<Document> {
@@ -233,7 +236,7 @@ impl Driver {
             max_memory: document.memory,
             memory: usage.map_or(document.current_memory, |usage| usage.memory / 1024),
             vcpus: document.vcpus.current,
-            cpu_time: usage.map_or(0, |usage| usage.cpu),
+            cpu_time: usage.map_or(0, |usage| usage.cpu.total),
         })
     }
 

@@ -8,6 +8,7 @@
 mod arch;
 mod build;
 mod capabilities;
+mod changes;
 mod init;
 mod limits;
 mod mounts;
@@ -19,7 +20,10 @@ mod tests;
 
 pub use arch::guest_archs;
 pub use build::build;
-pub use limits::{BlockDevice, DeviceLimit, Limit, Limits, Setting};
+pub use changes::{block_changes, cpu_changes, memory_changes};
+pub use limits::{
+    BlockDevice, DeviceLimit, Limit, Limits, Setting, shares_of_weight, weight_of_shares,
+};
 pub use placement::{MemoryPolicy, Node};
 
 use std::path::PathBuf;

@@ -25,3 +25,4 @@ mod limits;
 mod many;
 mod restart;
 mod support;
+mod tuning;

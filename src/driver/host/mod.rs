@@ -6,7 +6,7 @@ mod topology;
 
 use std::path::Path;
 
-pub(super) use present::present;
+pub(super) use present::{block_devices, present};
 pub use topology::{Cache, Cell, Cpu, Pages, Topology};
 
 use super::config::{Config, Paths};
