@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use super::{Hierarchy, Version};
@@ -43,10 +43,18 @@ fn enable_controllers(group: &Path) -> io::Result<()> {
     let available = fs::read_to_string(group.join("cgroup.controllers"))?;
     let control = group.join("cgroup.subtree_control");
     let enabled = fs::read_to_string(&control)?;
-    for controller in available.split_whitespace() {
-        if !enabled.split_whitespace().any(|it| it == controller)
-            && let Err(e) = fs::write(&control, format!("+{controller}"))
-        {
+    let is_enabled = |controller: &&str| enabled.split_whitespace().any(|it| it == *controller);
+    let missing: Vec<String> = available
+        .split_whitespace()
+        .filter(|controller| !is_enabled(controller))
+        .map(|controller| format!("+{controller}"))
+        .collect();
+    if missing.is_empty() || fs::write(&control, missing.join(" ")).is_ok() {
+        return Ok(());
+    }
+    // All or nothing failed: as many as there can be.
+    for controller in missing {
+        if let Err(e) = fs::write(&control, &controller) {
             tracing::debug!("cannot enable {controller} in {}: {e}", control.display());
         }
     }
@@ -76,8 +84,8 @@ pub(super) fn remove_one(group: &Path) -> io::Result<()> {
     }
 }
 
-/// Kills what a group and those below it list.
-pub(super) fn kill_listed(group: &Path) -> io::Result<()> {
+/// Kills what a group and those below it list, and gives what was killed.
+pub(super) fn kill_listed(group: &Path, killed: &mut Vec<OwnedFd>) -> io::Result<()> {
     let listed = match fs::read_to_string(group.join("cgroup.procs")) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         result => result?,
@@ -90,12 +98,13 @@ pub(super) fn kill_listed(group: &Path) -> io::Result<()> {
         let again = fs::read_to_string(group.join("cgroup.procs"))?;
         if again.lines().any(|line| line.parse() == Ok(pid)) {
             crate::sys::pidfd::kill(pidfd.as_fd())?;
+            killed.push(pidfd);
         }
     }
     for entry in fs::read_dir(group)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            kill_listed(&entry.path())?;
+            kill_listed(&entry.path(), killed)?;
         }
     }
     Ok(())

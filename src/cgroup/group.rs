@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use tokio::io::Interest;
@@ -154,17 +155,20 @@ impl Group {
                 Err(e) => return Err(failed("kill processes of", &payload, e)),
             }
         }
-        self.kill_each()
+        self.kill_each().map(drop)
     }
 
     /// Kills, one by one, whatever any hierarchy lists: also what somebody put into a group of
-    /// version 1 alone.
-    pub fn kill_each(&self) -> Result<()> {
+    /// version 1 alone. Gives what was killed, to wait for.
+    pub fn kill_each(&self) -> Result<Vec<OwnedFd>> {
+        let mut killed = Vec::new();
         for hierarchy in &self.layout.hierarchies {
             let group = self.directory(hierarchy, PAYLOAD);
-            directory::kill_listed(&group).map_err(|e| failed("kill processes of", &group, e))?;
+            directory::kill_listed(&group, &mut killed)
+                .map_err(|e| failed("kill processes of", &group, e))?;
         }
-        self.thaw_v1()
+        self.thaw_v1()?;
+        Ok(killed)
     }
 
     /// Stops every process of the container, and waits until they have stopped.
@@ -215,8 +219,13 @@ impl Group {
         }
     }
 
-    /// Waits until no process is left in the container; at once on a host without version 2.
-    pub async fn wait_empty(&self) -> Result<()> {
+    /// Waits until what was killed is gone, and, where version 2 tells, until nothing is left.
+    pub async fn wait_empty(&self, killed: Vec<OwnedFd>) -> Result<()> {
+        for process in killed {
+            let watch = |e| Error::system("cannot wait for a killed process", e);
+            let process = fd::watch(process, Interest::READABLE).map_err(watch)?;
+            drop(process.readable().await.map_err(watch)?);
+        }
         match self.v2(PAYLOAD) {
             Some(payload) if payload.exists() => self.wait_for("populated 0").await,
             _ => Ok(()),

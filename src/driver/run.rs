@@ -172,11 +172,7 @@ impl Driver {
         let removed = match group.remove() {
             Ok(()) => Ok(()),
             // Something is in there still: what a dead supervisor left, or what entered later.
-            Err(_) => {
-                group.kill_each()?;
-                let empty = tokio::time::timeout(DEATH_PATIENCE, group.wait_empty()).await;
-                empty.unwrap_or_else(|_| Err(refused(domain))).and_then(|()| group.remove())
-            }
+            Err(_) => empty(domain, group).await,
         };
         self.store.forget_run(domain.uuid)?;
         removed
@@ -208,6 +204,23 @@ fn placement(group: &Group) -> Placement {
         init_tasks: group.init_tasks(),
         init_v2: group.init_v2().into_iter().collect(),
     }
+}
+
+/// Ends what is in the groups, again as long as something new is found, and removes them.
+async fn empty(domain: &Domain, group: &Group) -> Result<()> {
+    let emptied = async {
+        loop {
+            let killed = group.kill_each()?;
+            let was_empty = killed.is_empty();
+            group.wait_empty(killed).await?;
+            match group.remove() {
+                Err(_) if !was_empty => {}
+                removed => return removed,
+            }
+        }
+    };
+    let emptied = tokio::time::timeout(DEATH_PATIENCE, emptied).await;
+    emptied.unwrap_or_else(|_| Err(refused(domain)))
 }
 
 fn refused(domain: &Domain) -> Error {

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::process::only_child;
-use crate::support::{Facts, Host, probe};
+use crate::support::process::{Process, only_child};
+use crate::support::{Facts, Host, inventory, probe};
 
 fn read(path: impl AsRef<Path>) -> String {
     let path = path.as_ref();
@@ -75,4 +75,69 @@ fn the_container_sees_its_own_group_as_the_root() {
     // Version 2 is left out where there is version 1 as well.
     let hybrid = usize::from(all > 1);
     assert_eq!(of(supervisor, "supervisor"), all - hybrid);
+}
+
+/// A process of the host that enters a container's groups, as `virsh lxc-enter-namespace` does,
+/// and none of its namespaces.
+fn intruder(host: &Host, domain: &str) -> std::process::Child {
+    let child = std::process::Command::new("sleep").arg("1000000").spawn().unwrap();
+    let partition = host.paths.partition.trim_start_matches('/');
+    for hierarchy in inventory::hierarchies() {
+        let payload = hierarchy.join(partition).join(format!("{domain}.libvirt-lxc/payload/init"));
+        fs::write(payload.join("cgroup.procs"), child.id().to_string()).unwrap();
+    }
+    child
+}
+
+#[test]
+fn what_entered_the_container_ends_with_it() {
+    let Some(host) = Host::new("what_entered_the_container_ends_with_it") else {
+        return;
+    };
+    for suspended in [false, true] {
+        let domain = host.run(&host.document("entered"));
+        let mut child = intruder(&host, "entered");
+        if suspended {
+            domain.suspend().unwrap();
+        }
+        domain.destroy().unwrap();
+        let status = child.wait().unwrap();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
+        host.assert_idle();
+    }
+}
+
+#[test]
+fn the_dead_keep_nobody_from_suspending_or_ending() {
+    let Some(host) = Host::new("the_dead_keep_nobody_from_suspending_or_ending") else {
+        return;
+    };
+    // A zombie whose parent never asks for it.
+    let script = "(sh -c 'echo dead' & exec sleep 1000000) & read line";
+    let domain = host.run(&host.document("zombie").script(script));
+    domain.console().wait_for("dead\r\n");
+    domain.suspend().unwrap();
+    assert_eq!(domain.state().0, 3);
+    domain.resume().unwrap();
+    domain.suspend().unwrap();
+    domain.destroy().unwrap();
+    host.assert_idle();
+}
+
+#[test]
+fn a_paused_container_does_not_outlive_daemon_and_supervisor() {
+    let Some(mut host) = Host::new("a_paused_container_does_not_outlive_daemon_and_supervisor")
+    else {
+        return;
+    };
+    let domain = host.run(&host.document("paused"));
+    let mut child = intruder(&host, "paused");
+    domain.suspend().unwrap();
+    let supervisor = Process::open(domain.id()).unwrap();
+    host.kill_daemon();
+    supervisor.kill_and_wait();
+    host.start_daemon();
+    assert_eq!(host.bus().list(0).unwrap(), Vec::<String>::new());
+    child.wait().unwrap();
+    host.assert_idle();
 }
