@@ -22,22 +22,35 @@ const DIRECTORIES: [&str; 4] = ["", SUPERVISOR, PAYLOAD, INIT];
 #[derive(Debug, Clone)]
 pub struct Group {
     pub(super) layout: Layout,
-    partition: PathBuf,
-    name: String,
+    /// Below each hierarchy.
+    path: PathBuf,
 }
 
 impl Group {
     /// Names the groups of a domain; nothing is created. `partition` is a path like `/machine`.
     pub fn new(layout: &Layout, partition: &str, domain: &str) -> Self {
-        Self {
-            layout: layout.clone(),
-            partition: PathBuf::from(partition.trim_start_matches('/')),
-            name: format!("{domain}.libvirt-lxc"),
-        }
+        let partition = Path::new(partition.trim_start_matches('/'));
+        Self::at(layout, partition.join(format!("{domain}.libvirt-lxc")))
+    }
+
+    /// The groups at a path below each hierarchy. A path that ends in `.scope` is made by systemd.
+    pub fn at(layout: &Layout, path: impl Into<PathBuf>) -> Self {
+        Self { layout: layout.clone(), path: path.into() }
+    }
+
+    /// Where the groups are, below each hierarchy.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The unit of systemd's that the groups are, if they are one.
+    pub fn scope(&self) -> Option<&str> {
+        let name = self.path.file_name()?.to_str()?;
+        name.ends_with(".scope").then_some(name)
     }
 
     pub(super) fn directory(&self, hierarchy: &Hierarchy, below: &str) -> PathBuf {
-        let group = hierarchy.mount.join(&self.partition).join(&self.name);
+        let group = hierarchy.mount.join(&self.path);
         if below.is_empty() { group } else { group.join(below) }
     }
 
@@ -56,24 +69,29 @@ impl Group {
     }
 
     /// Creates the groups with their limits, or none of them. What an earlier run left there,
-    /// empty, is removed.
-    pub fn create(&self, limits: &Limits) -> Result<()> {
-        self.create_all(limits).map_err(|error| match self.remove() {
+    /// empty, is removed. A supervisor that systemd has put into a scope goes into its own group.
+    pub fn create(&self, limits: &Limits, supervisor: u32) -> Result<()> {
+        self.create_all(limits, supervisor).map_err(|error| match self.remove() {
             Ok(()) => error,
             Err(left) => Error { message: format!("{}; {}", error.message, left.message), ..error },
         })
     }
 
     /// The group of init is made last: it inherits what its parent is limited to.
-    fn create_all(&self, limits: &Limits) -> Result<()> {
-        self.layout.hierarchies.iter().try_for_each(|hierarchy| self.create_in(hierarchy))?;
+    fn create_all(&self, limits: &Limits, supervisor: u32) -> Result<()> {
+        for hierarchy in &self.layout.hierarchies {
+            self.create_above(hierarchy)?;
+            self.create_one(hierarchy, SUPERVISOR)?;
+            if self.scope().is_some() {
+                // Version 2 passes no controllers on from a group with processes of its own.
+                let own = self.directory(hierarchy, SUPERVISOR).join("cgroup.procs");
+                write(&own, &supervisor.to_string())?;
+            }
+            self.create_one(hierarchy, PAYLOAD)?;
+        }
         self.apply(&limits.settings)?;
         self.allow_devices(&limits.devices, limits.make_nodes)?;
-        self.layout.hierarchies.iter().try_for_each(|hierarchy| {
-            let init = self.directory(hierarchy, INIT);
-            directory::create(hierarchy, &init)
-                .map_err(|e| failed("create control group", &init, e))
-        })
+        self.layout.hierarchies.iter().try_for_each(|hierarchy| self.create_one(hierarchy, INIT))
     }
 
     /// Applies limits in their order, to the container as a whole.
@@ -100,27 +118,20 @@ impl Group {
         allowed.map_err(|e| failed("restrict devices in", &group, e))
     }
 
-    fn create_in(&self, hierarchy: &Hierarchy) -> Result<()> {
+    /// The group itself, and its partition.
+    fn create_above(&self, hierarchy: &Hierarchy) -> Result<()> {
         let group = self.directory(hierarchy, "");
-        if group.exists() {
+        if self.scope().is_none() && group.exists() {
             directory::remove_tree(&group)
                 .map_err(|e| failed("remove stale control group", &group, e))?;
         }
-        let ancestors: Vec<PathBuf> = self
-            .partition
-            .ancestors()
-            .filter(|path| !path.as_os_str().is_empty())
-            .map(|path| hierarchy.mount.join(path))
-            .collect();
-        let own = DIRECTORIES
-            .iter()
-            .filter(|below| **below != INIT)
-            .map(|below| self.directory(hierarchy, below));
-        for directory in ancestors.into_iter().rev().chain(own) {
-            directory::create(hierarchy, &directory)
-                .map_err(|e| failed("create control group", &directory, e))?;
-        }
-        Ok(())
+        let above: Vec<&Path> =
+            self.path.ancestors().filter(|path| !path.as_os_str().is_empty()).collect();
+        above.into_iter().rev().try_for_each(|path| create(hierarchy, &hierarchy.mount.join(path)))
+    }
+
+    fn create_one(&self, hierarchy: &Hierarchy, below: &str) -> Result<()> {
+        create(hierarchy, &self.directory(hierarchy, below))
     }
 
     /// Version 1 files that take the supervisor's process ID.
@@ -289,6 +300,10 @@ fn reread(mut file: &File) -> io::Result<String> {
     file.rewind()?;
     file.read_to_string(&mut text)?;
     Ok(text)
+}
+
+fn create(hierarchy: &Hierarchy, group: &Path) -> Result<()> {
+    directory::create(hierarchy, group).map_err(|e| failed("create control group", group, e))
 }
 
 pub(super) fn read(path: &Path) -> Result<String> {

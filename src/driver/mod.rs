@@ -19,6 +19,7 @@ mod run;
 mod statistics;
 mod store;
 mod supervisor;
+mod systemd;
 mod tuning;
 
 pub use crate::cgroup::{BlockUsage, CpuTime};
@@ -51,6 +52,7 @@ pub struct Driver {
     partition: String,
     supervisor: PathBuf,
     store: store::Store,
+    systemd: Option<systemd::Systemd>,
     registry: registry::Registry,
     events: broadcast::Sender<Event>,
     /// Held for the driver's life: one daemon per run directory.

@@ -199,7 +199,9 @@ impl Driver {
         });
         match &domain.snapshot().live {
             Some(live) => {
-                self.store.record(&Record { supervisor: live.id, reason, live: (**live).clone() })
+                let group = domain.run()?.group.path().to_owned();
+                let live = (**live).clone();
+                self.store.record(&Record { supervisor: live.id, reason, group, live })
             }
             None => Ok(()),
         }

@@ -25,4 +25,5 @@ mod limits;
 mod many;
 mod restart;
 mod support;
+mod systemd;
 mod tuning;

@@ -89,9 +89,14 @@ impl Driver {
         let live = affected.live.then(|| changed(&snapshot.live)).transpose()?;
         let config = affected.config.then(|| changed(&snapshot.definition)).transpose()?;
         if let Some((before, after)) = live {
-            apply(&*domain.run()?, &change, &before, &after)?;
-            let record =
-                Record { supervisor: after.id, reason: snapshot.reason, live: after.clone() };
+            let run = domain.run()?;
+            apply(&run, &change, &before, &after)?;
+            let record = Record {
+                supervisor: after.id,
+                reason: snapshot.reason,
+                group: run.group.path().to_owned(),
+                live: after.clone(),
+            };
             self.store.record(&record)?;
             domain.publish(|snapshot| snapshot.live = Some(Arc::new(after)));
         }
