@@ -6,8 +6,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::placement::Placed;
+use super::unsupported::cannot_start;
 use super::{CgroupVersion, Host, Present, capabilities, mounts};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
 use crate::model::{BlockDeviceTune, Domain, ProcessLimit};
 
 /// Limits of the container's group.
@@ -134,7 +135,7 @@ pub(super) fn memory(domain: &Domain, host: &Host) -> Result<Vec<Setting>> {
     }
     if let Some(both) = tune.swap_hard_limit {
         let swap = both.checked_sub(hard).ok_or_else(|| {
-            unsupported(domain, format_args!(
+            cannot_start(domain, format_args!(
                 "<memtune><swap_hard_limit> is memory and swap together: {both} KiB are less than \
                  the {hard} KiB of {element}"
             ))
@@ -200,7 +201,7 @@ pub(super) fn block(domain: &Domain, present: &Present) -> Result<Vec<Setting>> 
         let known = present.block_devices.iter().find(|(path, _)| *path == device.path);
         let Some(&(_, number)) = known else {
             let path = &device.path;
-            return Err(unsupported(domain, format_args!("'{path}' is no block device")));
+            return Err(cannot_start(domain, format_args!("'{path}' is no block device")));
         };
         settings.extend(device_limits(device).into_iter().map(|(name, limit)| {
             setting(&format!("<blkiotune><device><{name}>"), Limit::Device(number, limit))
@@ -214,14 +215,16 @@ fn device_limits(device: &BlockDeviceTune) -> Vec<(&'static str, DeviceLimit)> {
     if device.weight != 0 {
         limits.push(("weight", DeviceLimit::Weight(device.weight)));
     }
-    let numbers: [(_, u64, fn(u64) -> DeviceLimit); 4] = [
-        ("read_iops_sec", device.read_iops_sec.into(), DeviceLimit::ReadOperations),
-        ("write_iops_sec", device.write_iops_sec.into(), DeviceLimit::WriteOperations),
-        ("read_bytes_sec", device.read_bytes_sec, DeviceLimit::ReadBytes),
-        ("write_bytes_sec", device.write_bytes_sec, DeviceLimit::WriteBytes),
+    let (reads, writes) = (device.read_iops_sec.into(), device.write_iops_sec.into());
+    let (read, written) = (device.read_bytes_sec, device.write_bytes_sec);
+    let others = [
+        ("read_iops_sec", reads, DeviceLimit::ReadOperations(reads)),
+        ("write_iops_sec", writes, DeviceLimit::WriteOperations(writes)),
+        ("read_bytes_sec", read, DeviceLimit::ReadBytes(read)),
+        ("write_bytes_sec", written, DeviceLimit::WriteBytes(written)),
     ];
-    let set = numbers.into_iter().filter(|&(_, number, _)| number != 0);
-    limits.extend(set.map(|(name, number, limit)| (name, limit(number))));
+    let set = others.into_iter().filter(|&(_, number, _)| number != 0);
+    limits.extend(set.map(|(name, _, limit)| (name, limit)));
     limits
 }
 
@@ -229,7 +232,7 @@ fn check_controller(domain: &Domain, host: &Host, setting: &Setting) -> Result<(
     let controller = setting.limit.controller();
     match host.version(controller) {
         Some(_) => Ok(()),
-        None => Err(unsupported(
+        None => Err(cannot_start(
             domain,
             format_args!(
                 "{} needs the control group controller '{controller}', which this host does not have",
@@ -247,15 +250,11 @@ fn bytes(kib: u64) -> u64 {
     kib.saturating_mul(1024)
 }
 
-fn unsupported(domain: &Domain, detail: impl std::fmt::Display) -> Error {
-    let name = &domain.name;
-    Error::new(ErrorCode::ConfigUnsupported, format!("domain '{name}' cannot start: {detail}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::{domain_with, host_with};
     use super::*;
+    use crate::error::ErrorCode;
     use crate::plan::placement::place;
     use crate::plan::{MemoryPolicy, Node};
 

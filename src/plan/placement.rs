@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Present;
-use crate::error::{Error, ErrorCode, Result};
+use super::unsupported::cannot_start;
+use crate::error::Result;
 use crate::model::{Bitmap, Domain, NumaMode, VcpuPlacement};
 
 /// How init and all below it take memory from nodes (`set_mempolicy(2)`).
@@ -73,7 +74,7 @@ fn preferred(domain: &Domain, nodes: &Bitmap) -> Result<MemoryPolicy> {
     let mut nodes = nodes.iter();
     match (nodes.next(), nodes.next()) {
         (Some(node), None) => Ok(MemoryPolicy::Preferred(node)),
-        _ => Err(unsupported(
+        _ => Err(cannot_start(
             domain,
             "<numatune>: NUMA memory tuning in 'preferred' mode only supports single node",
         )),
@@ -102,14 +103,9 @@ fn check(
 ) -> Result<()> {
     match set.iter().find(|&number| !there.contains(number)) {
         None => Ok(()),
-        Some(missing) => Err(unsupported(
+        Some(missing) => Err(cannot_start(
             domain,
             format_args!("{element} names {what} {missing}, and this host has {there}"),
         )),
     }
-}
-
-fn unsupported(domain: &Domain, detail: impl std::fmt::Display) -> Error {
-    let name = &domain.name;
-    Error::new(ErrorCode::ConfigUnsupported, format!("domain '{name}' cannot start: {detail}"))
 }

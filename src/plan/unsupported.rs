@@ -11,11 +11,16 @@ pub(super) fn check(domain: &Domain) -> Result<()> {
     let refused = identity(domain).into_iter().chain(timers(domain));
     match refused.into_iter().find(|(is_wanted, ..)| *is_wanted) {
         None => Ok(()),
-        Some((_, element, instead)) => Err(Error::new(
-            ErrorCode::ConfigUnsupported,
-            format!("domain '{}' cannot start: {element} is not supported: {instead}", domain.name),
-        )),
+        Some((_, element, instead)) => {
+            Err(cannot_start(domain, format_args!("{element} is not supported: {instead}")))
+        }
     }
+}
+
+/// The error for what a document asks for and this host does not have.
+pub(super) fn cannot_start(domain: &Domain, why: impl std::fmt::Display) -> Error {
+    let name = &domain.name;
+    Error::new(ErrorCode::ConfigUnsupported, format!("domain '{name}' cannot start: {why}"))
 }
 
 /// Whether the document wants something, its element, and what there is instead.
