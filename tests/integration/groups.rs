@@ -141,3 +141,35 @@ fn a_paused_container_does_not_outlive_daemon_and_supervisor() {
     child.wait().unwrap();
     host.assert_idle();
 }
+
+#[test]
+fn root_inside_arranges_groups_of_its_own() {
+    let Some(host) = Host::new("root_inside_arranges_groups_of_its_own") else {
+        return;
+    };
+    // What a booting systemd does first: out of the root, which then passes controllers on.
+    let script = "cd /sys/fs/cgroup; [ -d unified ] && cd unified; \
+                  [ -e cgroup.controllers ] || { echo none; read line; }; \
+                  mkdir leaf; echo 0 >leaf/cgroup.procs; \
+                  for it in $(cat cgroup.controllers); do echo +$it >cgroup.subtree_control; done; \
+                  echo \"has $(cat cgroup.controllers)\"; echo \"passes $(cat leaf/cgroup.controllers)\"; \
+                  echo end; read line";
+    let domain = host.run(&host.document("delegate").script(script));
+    let mut console = domain.console();
+    let text = console.wait_for(if v2().is_some() { "end\r\n" } else { "none\r\n" });
+    if let Some(unified) = v2() {
+        let of = |word: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(word));
+            line.unwrap_or_else(|| panic!("no {word} in {text:?}")).trim().to_owned()
+        };
+        let host = read(unified.join("cgroup.controllers"));
+        assert_eq!(of("has"), of("passes"));
+        assert_eq!(of("has").split(' ').count(), host.split_whitespace().count(), "{text}");
+    }
+    domain.destroy().unwrap();
+}
+
+/// Version 2, on a host that has it.
+fn v2() -> Option<std::path::PathBuf> {
+    inventory::hierarchies().into_iter().find(|it| it.join("cgroup.controllers").exists())
+}
