@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::domain::Domain;
 use super::init_request::{self, VIA_INITCTL, VIA_SIGNAL, Wish};
@@ -17,6 +18,9 @@ use crate::model::{Domain as Document, View};
 /// `VIR_DOMAIN_XML_*`: secrets, the inactive document, the host's CPU, portable.
 const XML_FLAGS: u32 = 1 | XML_INACTIVE | 4 | 8;
 const XML_INACTIVE: u32 = 2;
+
+/// How long processes may take to stop.
+const FREEZE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a domain uses and may use (`virDomainInfo`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,7 +178,8 @@ impl Driver {
             return Ok(());
         }
         let run = domain.run()?;
-        if let Err(error) = run.group.freeze().await {
+        let frozen = tokio::time::timeout(FREEZE_PATIENCE, run.group.freeze()).await;
+        if let Err(error) = frozen.unwrap_or_else(|_| Err(too_busy(domain))) {
             run.group.thaw().await?;
             return Err(error);
         }
@@ -273,6 +278,16 @@ impl Driver {
             other => Err(unexpected(run.supervisor.pid, &other)),
         }
     }
+}
+
+/// A process that is deep in the kernel, waiting for a device or a server, does not stop.
+fn too_busy(domain: &Domain) -> Error {
+    let text = format!(
+        "Suspend operation failed: some processes of domain '{}' did not stop within \
+         {FREEZE_PATIENCE:?}",
+        domain.name
+    );
+    Error::new(ErrorCode::OperationFailed, text)
 }
 
 /// The number of the console that a client names.
