@@ -9,32 +9,35 @@ use super::{Hierarchy, Version};
 
 /// Creates a group, ready to take processes and groups; one that exists is fine.
 pub(super) fn create(hierarchy: &Hierarchy, directory: &Path) -> io::Result<()> {
+    match directory.parent() {
+        Some(parent) if make(hierarchy, directory)? && hierarchy.version == Version::V2 => {
+            enable_controllers(parent)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Creates a group that takes processes, and leaves alone what its parent passes on. Whether it
+/// was not there before.
+pub(super) fn make(hierarchy: &Hierarchy, directory: &Path) -> io::Result<bool> {
     match fs::create_dir(directory) {
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
         result => result?,
     }
-    let Some(parent) = directory.parent() else {
-        return Ok(());
-    };
-    match hierarchy.version {
-        Version::V2 => enable_controllers(parent),
-        // A new cpuset is empty and takes no process.
-        Version::V1(_) if hierarchy.controls("cpuset") => {
-            for file in ["cpuset.cpus", "cpuset.mems"] {
-                fs::write(directory.join(file), fs::read_to_string(parent.join(file))?.trim())?;
-            }
-            Ok(())
+    // A new cpuset is empty and takes no process.
+    if let Some(parent) = directory.parent().filter(|_| hierarchy.controls("cpuset")) {
+        for file in ["cpuset.cpus", "cpuset.mems"] {
+            fs::write(directory.join(file), fs::read_to_string(parent.join(file))?.trim())?;
         }
-        // Before Linux 5.11 a limit reached the groups below only when asked to.
-        Version::V1(_) if hierarchy.controls("memory") => {
-            let file = directory.join("memory.use_hierarchy");
-            match fs::read_to_string(&file) {
-                Ok(text) if text.trim() == "0" => fs::write(&file, "1"),
-                _ => Ok(()),
-            }
-        }
-        Version::V1(_) => Ok(()),
     }
+    // Before Linux 5.11 a limit reached the groups below only when asked to.
+    if hierarchy.controls("memory") {
+        let file = directory.join("memory.use_hierarchy");
+        if fs::read_to_string(&file).is_ok_and(|text| text.trim() == "0") {
+            fs::write(&file, "1")?;
+        }
+    }
+    Ok(true)
 }
 
 /// Passes on to the groups below whatever controllers a group has. One that cannot be passed on

@@ -81,11 +81,9 @@ impl Group {
     fn create_all(&self, limits: &Limits, supervisor: u32) -> Result<()> {
         for hierarchy in &self.layout.hierarchies {
             self.create_above(hierarchy)?;
-            self.create_one(hierarchy, SUPERVISOR)?;
-            if self.scope().is_some() {
-                // Version 2 passes no controllers on from a group with processes of its own.
-                let own = self.directory(hierarchy, SUPERVISOR).join("cgroup.procs");
-                write(&own, &supervisor.to_string())?;
+            match self.scope() {
+                Some(_) => self.move_supervisor(hierarchy, supervisor)?,
+                None => self.create_one(hierarchy, SUPERVISOR)?,
             }
             self.create_one(hierarchy, PAYLOAD)?;
         }
@@ -128,6 +126,14 @@ impl Group {
         let above: Vec<&Path> =
             self.path.ancestors().filter(|path| !path.as_os_str().is_empty()).collect();
         above.into_iter().rev().try_for_each(|path| create(hierarchy, &hierarchy.mount.join(path)))
+    }
+
+    /// Moves a supervisor from its scope to its own group, before controllers are passed on: version
+    /// 2 takes a group with processes that does so for the root of a group of threads.
+    fn move_supervisor(&self, hierarchy: &Hierarchy, supervisor: u32) -> Result<()> {
+        let own = self.directory(hierarchy, SUPERVISOR);
+        directory::make(hierarchy, &own).map_err(|e| failed("create control group", &own, e))?;
+        write(&own.join("cgroup.procs"), &supervisor.to_string())
     }
 
     fn create_one(&self, hierarchy: &Hierarchy, below: &str) -> Result<()> {

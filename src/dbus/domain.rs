@@ -7,7 +7,7 @@ use zbus::{Message, OwnedVariant, Variant};
 
 use super::fault::{Fault, arguments, reply};
 use super::parameters::{dictionary, to_set};
-use crate::driver::{Domain, Driver, unsupported_flags};
+use crate::driver::{Domain, Driver, Metadata, unsupported_flags};
 use crate::error::Error;
 
 pub(super) const INTERFACE: &str = "org.libvirt.Domain";
@@ -39,12 +39,22 @@ pub(super) async fn call(
             arguments::<()>(call)?;
             driver.resume(domain).await?;
         }
+        "SetMetadata" => {
+            let (kind, text, key, uri, flags): (i32, String, String, String, u32) =
+                arguments(call)?;
+            let (text, key, uri) = (given(&text), given(&key), given(&uri));
+            driver.set_metadata(domain, Metadata { kind, text, key, uri }, flags).await?;
+        }
         "Shutdown" => driver.shutdown(domain, arguments(call)?).await?,
         "Suspend" => {
             arguments::<()>(call)?;
             driver.suspend(domain).await?;
         }
         "Undefine" => driver.undefine(domain, arguments(call)?).await?,
+        "GetMetadata" => {
+            let (kind, uri, flags): (i32, String, u32) = arguments(call)?;
+            return reply(call, &driver.metadata(domain, kind, given(&uri), flags)?);
+        }
         "GetState" => {
             no_flags(arguments(call)?, "domainGetState")?;
             return reply(call, &(domain.snapshot().state_numbers(),));
@@ -126,6 +136,11 @@ pub(super) async fn set_property(
         name if PROPERTIES.contains(&name) => Err(Fault::ReadOnly(name.to_owned())),
         name => Err(Fault::UnknownProperty(name.to_owned())),
     }
+}
+
+/// D-Bus has no null; libvirt-dbus lets the empty string stand for it.
+fn given(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 fn no_flags(flags: u32, function: &str) -> Result<(), Error> {

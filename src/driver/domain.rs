@@ -65,7 +65,7 @@ impl Snapshot {
 
     /// Whether it runs, paused or not.
     pub fn is_active(&self) -> bool {
-        self.state != State::Shutoff
+        self.standing().is_active()
     }
 
     /// The document that counts now: the one it runs from, else its definition.
@@ -161,18 +161,15 @@ impl Domain {
         })
     }
 
-    /// Waits for the turn to change this domain, which must be there still.
-    pub(super) async fn existing_turn(&self) -> Result<tokio::sync::MutexGuard<'_, ()>> {
-        let turn = self.turn().await?;
-        if self.exists() { Ok(turn) } else { Err(self.not_found()) }
-    }
-
     /// Waits for the turn to change this domain and asks whether an operation is admitted then.
     pub(super) async fn job(
         &self,
         operation: Operation,
     ) -> Result<(tokio::sync::MutexGuard<'_, ()>, Transition)> {
-        let turn = self.existing_turn().await?;
+        let turn = self.turn().await?;
+        if !self.exists() {
+            return Err(self.not_found());
+        }
         let transition = self.admit(operation)?;
         Ok((turn, transition))
     }

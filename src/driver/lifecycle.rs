@@ -35,6 +35,13 @@ pub struct Standing {
     pub persistent: bool,
 }
 
+impl Standing {
+    /// Whether it runs, paused or not.
+    pub fn is_active(self) -> bool {
+        self.state != State::Shutoff
+    }
+}
+
 /// What somebody wants to do with a domain, or what befell it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
@@ -56,10 +63,12 @@ pub enum Operation {
     Resume,
     /// Change whether it starts with the daemon.
     SetAutostart,
-    /// Change its definition, and nothing else of it.
-    Redefine,
+    /// Change what it may use.
+    Tune,
     /// Change the most memory it may have.
     ResizeMaximum,
+    /// Change its title, description or metadata.
+    Describe,
     /// Use something that is only there while it runs.
     UseLive,
     /// Init ended on its own.
@@ -121,7 +130,7 @@ impl Lifecycle {
 pub fn admit(standing: Standing, operation: Operation) -> Result<Transition, Error> {
     use Operation as Op;
     let Standing { state, persistent } = standing;
-    let active = state != State::Shutoff;
+    let active = standing.is_active();
     let stay = Ok(Transition { next: Some(standing), event: None });
     let turn = |state, event| {
         let next = Standing { state, persistent };
@@ -145,11 +154,7 @@ pub fn admit(standing: Standing, operation: Operation) -> Result<Transition, Err
             event: Some(Lifecycle::Undefined),
         }),
         (Op::SetAutostart, _) if !persistent => denied("Cannot set autostart for transient domain"),
-        (Op::SetAutostart, _) => stay,
-        (Op::Redefine, _) if !persistent => {
-            denied("transient domains do not have any persistent config")
-        }
-        (Op::Redefine, _) => stay,
+        (Op::SetAutostart | Op::Describe | Op::Tune, _) => stay,
         (Op::ResizeMaximum, _) if active => {
             denied("Cannot resize the max memory on an active domain")
         }
@@ -208,8 +213,9 @@ mod tests {
             Suspend,
             Resume,
             SetAutostart,
-            Redefine,
+            Tune,
             ResizeMaximum,
+            Describe,
             UseLive,
             End,
             Crash,

@@ -47,7 +47,9 @@ pub use capabilities::{CAPABILITIES, Capabilities, CapabilityPolicy, Switch};
 pub use clock::{Clock, ClockBasis, ClockOffset};
 pub use cpu::Cpu;
 pub use cputune::{Bandwidth, CpuTune, Scheduler, SchedulerKind};
-pub use devices::{AccessMode, Console, DeviceFamily, Devices, Filesystem, FilesystemSource};
+pub use devices::{
+    AccessMode, CharacterSource, Console, DeviceFamily, Devices, Filesystem, FilesystemSource,
+};
 pub use domain::{Domain, View};
 pub use features::Features;
 pub use identity::{MAX_NAME_BYTES, check_name};
@@ -56,6 +58,7 @@ pub use iothreads::IoThreads;
 pub use lifecycle::{LifecycleAction, LockFailureAction};
 pub use memory::MAX_KIB;
 pub use memtune::MemoryTune;
+pub use metadata::{NewPiece, Piece};
 pub use namespaces::{Share, ShareSource, SharedNamespaces};
 pub use numatune::{NumaMemory, NumaMode, NumaTune};
 pub use os::{Os, SmbiosMode};

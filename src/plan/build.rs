@@ -7,7 +7,7 @@ use super::limits::limits;
 use super::placement::place;
 use super::{Host, Placement, Plan, Present, Root, RunFiles, capabilities, init, mounts};
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Domain, Filesystem, FilesystemSource, LifecycleAction};
+use crate::model::{CharacterSource, Domain, Filesystem, FilesystemSource, LifecycleAction};
 
 /// Plans one start of a domain.
 ///
@@ -23,9 +23,7 @@ pub fn build(
     super::unsupported::check(domain)?;
     let linux32 = is_linux32(domain, host)?;
     let root = root(domain, host)?;
-    if domain.devices.consoles.is_empty() {
-        return Err(unsupported("At least one PTY console is required"));
-    }
+    check_consoles(domain)?;
     let placed = place(domain, present)?;
     Ok(Plan {
         name: domain.name.clone(),
@@ -46,6 +44,22 @@ pub fn build(
             LifecycleAction::Restart | LifecycleAction::RenameRestart
         ),
     })
+}
+
+/// A document may describe other consoles; a container has terminals.
+fn check_consoles(domain: &Domain) -> Result<()> {
+    let consoles = &domain.devices.consoles;
+    if consoles.is_empty() {
+        return Err(unsupported("At least one PTY console is required"));
+    }
+    match consoles.iter().find(|console| console.source != CharacterSource::Pty) {
+        None => Ok(()),
+        Some(console) => Err(unsupported(format!(
+            "Only PTY console types are supported: console {} is of type '{}'",
+            console.target_port,
+            console.source.as_str()
+        ))),
+    }
 }
 
 /// The file system for `/`. libvirt takes the host's own, writable, when there is none; nobody

@@ -1,11 +1,13 @@
 //! The host's facts, probed once.
 
 pub(super) mod capabilities;
+mod node;
 mod present;
 mod topology;
 
 use std::path::Path;
 
+pub use node::NodeInfo;
 pub(super) use present::{block_devices, present};
 pub use topology::{Cache, Cell, Cpu, Pages, Topology};
 

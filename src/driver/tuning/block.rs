@@ -1,8 +1,9 @@
 //! Block devices: the share of all, and shares and limits of single ones.
 
-use super::{Affected, CONFIG, Change, LIVE, Parameters, Set, Value, invalid};
+use super::{AFFECT_CONFIG, AFFECT_LIVE, Change, Impact, Parameters, Set, Value, invalid};
 use crate::driver::domain::Domain;
 use crate::driver::host::block_devices;
+use crate::driver::lifecycle::Operation;
 use crate::driver::{Driver, check_flags};
 use crate::error::Result;
 use crate::model::{BlockDeviceTune, BlockTune, Domain as Document};
@@ -39,14 +40,14 @@ impl Driver {
         flags: u32,
     ) -> Result<()> {
         let set = Set::check(parameters, &KNOWN, "virDomainSetBlkioParameters")?;
-        check_flags(flags, LIVE | CONFIG, "lxcDomainSetBlkioParameters")?;
+        check_flags(flags, AFFECT_LIVE | AFFECT_CONFIG, "lxcDomainSetBlkioParameters")?;
         let mut limits = Vec::new();
         for (name, _) in KNOWN.iter().skip(1) {
             limits.extend(set.text(name).map(|text| parse(name, text)).transpose()?);
         }
         let limits: Vec<DeviceNumber> = limits.into_iter().flatten().collect();
-        let _turn = domain.existing_turn().await?;
-        let affected = Affected::of(domain, flags)?;
+        let (_turn, _) = domain.job(Operation::Tune).await?;
+        let impact = Impact::of(flags, domain.snapshot().standing())?;
         let document = |document: &mut Document| {
             let tune = &mut document.block_tune;
             tune.weight = set.uint("weight").unwrap_or(tune.weight);
@@ -60,7 +61,7 @@ impl Driver {
             let present = Present { block_devices: devices, ..Present::default() };
             block_changes(before, after, &self.host, &present)
         };
-        self.change(domain, affected, Change { document: &document, limits: &limits }).await
+        self.change(domain, impact, Change { document: &document, limits: &limits }).await
     }
 }
 

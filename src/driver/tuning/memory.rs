@@ -1,6 +1,6 @@
 //! Memory: the limits of `<memtune>`, and `<memory>` itself.
 
-use super::{Affected, CONFIG, Change, LIVE, Parameters, Set, Value, invalid};
+use super::{AFFECT_CONFIG, AFFECT_LIVE, Change, Impact, Parameters, Set, Value, invalid};
 use crate::driver::domain::Domain;
 use crate::driver::lifecycle::Operation;
 use crate::driver::{Driver, check_flags};
@@ -41,9 +41,9 @@ impl Driver {
         flags: u32,
     ) -> Result<()> {
         let set = Set::check(parameters, &KNOWN, "virDomainSetMemoryParameters")?;
-        check_flags(flags, LIVE | CONFIG, "lxcDomainSetMemoryParameters")?;
-        let _turn = domain.existing_turn().await?;
-        let affected = Affected::of(domain, flags)?;
+        check_flags(flags, AFFECT_LIVE | AFFECT_CONFIG, "lxcDomainSetMemoryParameters")?;
+        let (_turn, _) = domain.job(Operation::Tune).await?;
+        let impact = Impact::of(flags, domain.snapshot().standing())?;
         let limit = |name, old: Option<u64>| match set.ulong(name) {
             Some(kib) => Some(kib).filter(|&kib| kib < MAX_KIB),
             None => old,
@@ -55,22 +55,22 @@ impl Driver {
             tune.swap_hard_limit = limit("swap_hard_limit", tune.swap_hard_limit);
             check_order(document)
         };
-        self.change_memory(domain, affected, &document).await
+        self.change_memory(domain, impact, &document).await
     }
 
     /// Sets what a domain has, in KiB, or (flag 4) the most it may have.
     pub async fn set_memory(&self, domain: &Domain, kib: u64, flags: u32) -> Result<()> {
         if kib == 0 {
-            let message = "memory in virDomainSetMemoryFlags must not be zero".to_owned();
-            return Err(Error { message, ..invalid("") });
+            let message = "memory in virDomainSetMemoryFlags must not be zero";
+            return Err(Error::bare(ErrorCode::InvalidArg, message));
         }
-        check_flags(flags, LIVE | CONFIG | MAXIMUM, "lxcDomainSetMemoryFlags")?;
+        check_flags(flags, AFFECT_LIVE | AFFECT_CONFIG | MAXIMUM, "lxcDomainSetMemoryFlags")?;
         let kib = Some(kib).filter(|&kib| kib < MAX_KIB).ok_or_else(|| {
             Error::new(ErrorCode::Overflow, format!("memory must be less than {MAX_KIB} KiB"))
         })?;
-        let _turn = domain.existing_turn().await?;
-        let affected = Affected::of(domain, flags)?;
-        if flags & MAXIMUM != 0 && affected.live {
+        let (_turn, _) = domain.job(Operation::Tune).await?;
+        let impact = Impact::of(flags, domain.snapshot().standing())?;
+        if flags & MAXIMUM != 0 && impact.live {
             domain.admit(Operation::ResizeMaximum)?;
         }
         let maximum = |document: &mut Document| {
@@ -86,13 +86,13 @@ impl Driver {
             Ok(())
         };
         if flags & MAXIMUM != 0 {
-            return self.change_memory(domain, affected, &maximum).await;
+            return self.change_memory(domain, impact, &maximum).await;
         }
-        let only_config = Affected { live: false, ..affected };
-        if affected.live {
+        let only_config = Impact { live: false, ..impact };
+        if impact.live {
             self.resize_live(domain, &current).await?;
         }
-        match affected.config {
+        match impact.config {
             true => self.change_memory(domain, only_config, &current).await,
             false => Ok(()),
         }
@@ -101,12 +101,12 @@ impl Driver {
     async fn change_memory(
         &self,
         domain: &Domain,
-        affected: Affected,
+        impact: Impact,
         document: &(dyn Fn(&mut Document) -> Result<()> + Send + Sync),
     ) -> Result<()> {
         let limits =
             |before: &Document, after: &Document| memory_changes(before, after, &self.host);
-        self.change(domain, affected, Change { document, limits: &limits }).await
+        self.change(domain, impact, Change { document, limits: &limits }).await
     }
 
     /// What a container that runs has is its hard limit.
@@ -120,7 +120,7 @@ impl Driver {
             document.memory_tune.hard_limit = Some(document.current_memory);
             check_order(document)
         };
-        let live = Affected { live: true, config: false };
+        let live = Impact { live: true, config: false };
         self.change_memory(domain, live, &resize).await
     }
 }

@@ -10,42 +10,15 @@ pub use typed::{Parameters, Value};
 use std::sync::Arc;
 
 use super::domain::{Domain, Run};
-use super::lifecycle::Operation;
-use super::store::Record;
+use super::impact::{AFFECT_CONFIG, AFFECT_LIVE, Impact};
 use super::{Driver, check_flags};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::Domain as Document;
 use crate::plan::Setting;
 use typed::{Set, invalid};
 
-/// `VIR_DOMAIN_AFFECT_*`: what runs, and the definition. Neither means what there is.
-const LIVE: u32 = 1;
-const CONFIG: u32 = 2;
 /// `VIR_TYPED_PARAM_STRING_OKAY`: the client knows values that are text.
 const STRINGS: u32 = 4;
-
-/// What a change is about.
-#[derive(Debug, Clone, Copy)]
-struct Affected {
-    live: bool,
-    config: bool,
-}
-
-impl Affected {
-    fn of(domain: &Domain, flags: u32) -> Result<Self> {
-        let neither = flags & (LIVE | CONFIG) == 0;
-        let active = domain.snapshot().is_active();
-        let live = flags & LIVE != 0 || neither && active;
-        let config = flags & CONFIG != 0 || neither && !active;
-        if live {
-            domain.admit(Operation::UseLive)?;
-        }
-        if config {
-            domain.admit(Operation::Redefine)?;
-        }
-        Ok(Self { live, config })
-    }
-}
 
 /// One change: to a document, and what follows for the kernel.
 struct Change<'a> {
@@ -63,47 +36,34 @@ impl Driver {
         flags: u32,
         function: &str,
     ) -> Result<(Option<Arc<Run>>, Arc<Document>)> {
-        check_flags(flags, LIVE | CONFIG | STRINGS, function)?;
-        if flags & LIVE != 0 && flags & CONFIG != 0 {
-            let message = "Flags 'VIR_DOMAIN_AFFECT_LIVE' and 'VIR_DOMAIN_AFFECT_CONFIG' are \
-                           mutually exclusive";
-            return Err(Error { message: message.to_owned(), ..invalid("") });
-        }
-        let affected = Affected::of(domain, flags)?;
+        check_flags(flags, AFFECT_LIVE | AFFECT_CONFIG | STRINGS, function)?;
+        Impact::check_one(flags)?;
         let snapshot = domain.snapshot();
-        let document = if affected.live { &snapshot.live } else { &snapshot.definition };
+        let impact = Impact::of(flags, snapshot.standing())?;
+        let document = if impact.live { &snapshot.live } else { &snapshot.definition };
         let document = document.clone().ok_or_else(|| domain.not_found())?;
-        let run = affected.live.then(|| domain.run()).transpose()?;
+        let run = impact.live.then(|| domain.run()).transpose()?;
         Ok((run, document))
     }
 
-    /// Carries out a change, to all that is affected or, if any of it cannot be, to nothing.
-    async fn change(&self, domain: &Domain, affected: Affected, change: Change<'_>) -> Result<()> {
+    /// Carries out a change to the documents that are meant, and to what runs.
+    async fn change(&self, domain: &Domain, impact: Impact, change: Change<'_>) -> Result<()> {
         let snapshot = domain.snapshot();
-        let changed = |document: &Option<Arc<Document>>| -> Result<_> {
-            let before = document.clone().ok_or_else(|| domain.not_found())?;
-            let mut after = (*before).clone();
+        let changed = |document: &Option<Arc<Document>>| -> Result<Arc<Document>> {
+            let mut after = (**document.as_ref().ok_or_else(|| domain.not_found())?).clone();
             (change.document)(&mut after)?;
-            Ok((before, after))
+            Ok(Arc::new(after))
         };
-        let live = affected.live.then(|| changed(&snapshot.live)).transpose()?;
-        let config = affected.config.then(|| changed(&snapshot.definition)).transpose()?;
-        if let Some((before, after)) = live {
-            let run = domain.run()?;
-            apply(&run, &change, &before, &after)?;
-            let record = Record {
-                supervisor: after.id,
-                reason: snapshot.reason,
-                group: run.group.path().to_owned(),
-                live: after.clone(),
-            };
-            self.store.record(&record)?;
-            domain.publish(|snapshot| snapshot.live = Some(Arc::new(after)));
+        let live = impact.live.then(|| changed(&snapshot.live)).transpose()?;
+        let definition = impact.config.then(|| changed(&snapshot.definition)).transpose()?;
+        if let (Some(before), Some(after)) = (&snapshot.live, &live) {
+            apply(&*domain.run()?, &change, before, after)?;
         }
-        if let Some((_, after)) = config {
-            let after = self.keep(after).await?;
-            domain.publish(|snapshot| snapshot.definition = Some(Arc::new(after)));
-        }
+        self.keep(domain, &snapshot, live.as_deref(), definition.clone()).await?;
+        domain.publish(|snapshot| {
+            snapshot.live = live.or(snapshot.live.take());
+            snapshot.definition = definition.or(snapshot.definition.take());
+        });
         Ok(())
     }
 }

@@ -1,7 +1,8 @@
 //! Processor time: shares, period and quota.
 
-use super::{Affected, CONFIG, Change, LIVE, Parameters, Set, Value, out_of_range};
+use super::{AFFECT_CONFIG, AFFECT_LIVE, Change, Impact, Parameters, Set, Value, out_of_range};
 use crate::driver::domain::Domain;
+use crate::driver::lifecycle::Operation;
 use crate::driver::{Driver, check_flags};
 use crate::error::Result;
 use crate::model::Domain as Document;
@@ -44,13 +45,13 @@ impl Driver {
         flags: u32,
     ) -> Result<()> {
         let set = Set::check(parameters, &KNOWN, "virDomainSetSchedulerParametersFlags")?;
-        check_flags(flags, LIVE | CONFIG, "lxcDomainSetSchedulerParametersFlags")?;
+        check_flags(flags, AFFECT_LIVE | AFFECT_CONFIG, "lxcDomainSetSchedulerParametersFlags")?;
         let shares = set.ulong("cpu_shares");
         let period = set.ulong("vcpu_period").filter(|&period| period != 0);
         let quota = set.long("vcpu_quota").filter(|&quota| quota != 0);
         check_ranges(shares, period, quota)?;
-        let _turn = domain.existing_turn().await?;
-        let affected = Affected::of(domain, flags)?;
+        let (_turn, _) = domain.job(Operation::Tune).await?;
+        let impact = Impact::of(flags, domain.snapshot().standing())?;
         let document = |document: &mut Document| {
             let tune = &mut document.cpu_tune;
             tune.shares = shares.or(tune.shares);
@@ -60,7 +61,7 @@ impl Driver {
         };
         let limits =
             |before: &Document, after: &Document| Ok(cpu_changes(before, after, &self.host));
-        self.change(domain, affected, Change { document: &document, limits: &limits }).await
+        self.change(domain, impact, Change { document: &document, limits: &limits }).await
     }
 }
 

@@ -51,7 +51,7 @@ impl<'a> Set<'a> {
     ) -> Result<Self> {
         if parameters.is_empty() {
             let message = format!("params in {function} must not be NULL");
-            return Err(Error { message, ..Error::new(ErrorCode::InvalidArg, "") });
+            return Err(Error::bare(ErrorCode::InvalidArg, message));
         }
         for (name, value) in parameters {
             let Some((_, expected)) = known.iter().find(|(known, _)| known == name) else {

@@ -3,11 +3,24 @@
 //! What a container acts on is a type with a file of its own. The other families describe machines;
 //! they are kept as they are, normalised as libvirt does ([`DeviceFamily`]).
 
+mod audio;
+mod board;
+mod chardev;
+mod checks;
 mod console;
 mod family;
 mod filesystem;
+mod graphics;
 mod info;
+mod label;
+mod listen;
+mod paravirtual;
+mod ports;
+mod spice;
+mod tpm;
+mod video;
 
+pub use chardev::CharacterSource;
 pub use console::Console;
 pub use family::DeviceFamily;
 pub use filesystem::{AccessMode, Filesystem, FilesystemSource};
@@ -26,18 +39,39 @@ pub struct Devices {
     pub filesystems: Vec<Filesystem>,
     /// Consoles; their ports are their positions.
     pub consoles: Vec<Console>,
-    /// Devices without effect on containers, in the order of the document.
+    /// Devices without effect on containers, family by family.
     pub kept: Vec<(DeviceFamily, Element)>,
 }
 
 impl Devices {
     /// Several `<devices>` count as one, as in libvirt.
     pub(super) fn parse(root: &Element) -> Result<Self> {
+        let elements: Vec<_> = root.children_named("devices").flat_map(Element::elements).collect();
+        checks::check_single(&elements)?;
         let mut devices = Self::default();
-        for device in root.children_named("devices").flat_map(Element::elements) {
+        for device in &elements {
             devices.add(device)?;
         }
+        checks::check(root, &elements)?;
+        devices.complete()?;
         Ok(devices)
+    }
+
+    /// Fills in what devices get from each other.
+    fn complete(&mut self) -> Result<()> {
+        ports::number_ports(&mut self.kept, DeviceFamily::Serial)?;
+        ports::number_ports(&mut self.kept, DeviceFamily::Parallel)?;
+        ports::place_smartcards(&mut self.kept);
+        video::order(&mut self.kept);
+        ports::add_controllers(self);
+        self.kept.sort_by_key(|(family, _)| *family);
+        Ok(())
+    }
+
+    /// Removes what only those may see who may see secrets.
+    pub fn drop_secrets(&mut self) {
+        let graphics = self.kept.iter_mut().filter(|(it, _)| *it == DeviceFamily::Graphics);
+        graphics.for_each(|(_, element)| graphics::drop_secrets(element));
     }
 
     fn add(&mut self, device: &Element) -> Result<()> {
@@ -58,32 +92,35 @@ impl Devices {
         Ok(())
     }
 
+    /// Takes the passwords of screens out.
+    pub(super) fn drop_secrets(&mut self) {
+        let screens = self.kept.iter_mut().filter(|(it, _)| *it == DeviceFamily::Graphics);
+        screens.for_each(|(_, kept)| kept.attributes.retain(|(name, _)| name != "passwd"));
+    }
+
     pub(super) fn format(&self, w: &mut Writer, view: View) {
         use DeviceFamily as F;
         w.open("devices", &[]);
         w.optional_leaf("emulator", self.emulator.as_deref());
-        self.format_kept(w, &[F::Controller, F::Lease]);
+        self.format_kept(w, F::Controller, F::Lease);
         self.filesystems.iter().for_each(|filesystem| filesystem.format(w));
-        self.format_kept(w, &[F::Smartcard, F::Serial, F::Parallel]);
+        self.format_kept(w, F::Smartcard, F::Parallel);
         self.consoles.iter().for_each(|console| console.format(w, view));
-        self.format_kept(w, &[F::Channel, F::Input, F::Tpm, F::Graphics, F::Sound, F::Audio]);
-        self.format_kept(w, &[F::Video]);
-        self.format_kept(w, &[F::RedirectedDevice, F::RedirectFilter, F::Hub, F::Watchdog]);
-        self.format_kept(w, &[F::MemoryBalloon, F::Nvram, F::Rng, F::Panic, F::SharedMemory]);
-        self.format_kept(w, &[F::Memory, F::Crypto, F::Iommu, F::Vsock]);
+        self.format_kept(w, F::Channel, F::Video);
+        self.format_kept(w, F::RedirectedDevice, F::Vsock);
         w.close();
     }
 
-    fn format_kept(&self, w: &mut Writer, families: &[DeviceFamily]) {
-        for family in families {
-            let of_family = self.kept.iter().filter(|(it, _)| it == family);
-            of_family.for_each(|(_, element)| shape::format(w, element));
-        }
+    /// Writes the families between two, which are included.
+    fn format_kept(&self, w: &mut Writer, first: DeviceFamily, last: DeviceFamily) {
+        let between = self.kept.iter().filter(|(it, _)| (first..=last).contains(it));
+        between.for_each(|(_, element)| shape::format(w, element));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::model::samples::{parse, printed};
 
     #[test]
@@ -94,6 +131,20 @@ mod tests {
         assert_eq!(devices.emulator.as_deref(), Some("/a"));
         assert_eq!(devices.consoles.len(), 2);
         assert_eq!(printed(text)[0], "    <emulator>/a</emulator>");
+    }
+
+    #[test]
+    fn passwords_are_secrets() {
+        let mut devices = parse("").devices;
+        let screen = shape::element(
+            "graphics",
+            &[("type", "vnc".to_owned()), ("passwd", "x".to_owned())],
+            Vec::new(),
+        );
+        devices.kept.push((DeviceFamily::Graphics, screen));
+        devices.drop_secrets();
+        let left = &devices.kept[0].1.attributes;
+        assert_eq!(*left, [("type".to_owned(), "vnc".to_owned())]);
     }
 
     #[test]
