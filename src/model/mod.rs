@@ -48,7 +48,11 @@ pub use clock::{Clock, ClockBasis, ClockOffset};
 pub use cpu::Cpu;
 pub use cputune::{Bandwidth, CpuTune, Scheduler, SchedulerKind};
 pub use devices::{
-    AccessMode, CharacterSource, Console, DeviceFamily, Devices, Filesystem, FilesystemSource,
+    AccessMode, CharacterSource, Console, DeviceFamily, Devices, DirectMode, Filesystem,
+    FilesystemSource, FilterReference, GuestReset, HostDevice, HostDeviceSource, Interface,
+    InterfaceAddress, InterfaceSocket, InterfaceSource, LinkBandwidth, LinkState, LiveInterface,
+    Mac, MacAddress, MacOrigin, NativeMode, Rate, Route, SocketKind, StartupPolicy, Subsystem,
+    UsbDevice, VirtualPort, VirtualPortKind, Vlan, VlanTag,
 };
 pub use domain::{Domain, View};
 pub use features::Features;

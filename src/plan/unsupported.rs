@@ -8,7 +8,7 @@ use crate::model::{ClockBasis, ClockOffset, Domain, IdMap, LabelKind};
 
 /// Fails at the first element that is not honoured, naming it and what there is instead.
 pub(super) fn check(domain: &Domain) -> Result<()> {
-    let refused = identity(domain).into_iter().chain(timers(domain));
+    let refused = identity(domain).into_iter().chain(timers(domain)).chain(devices(domain));
     match refused.into_iter().find(|(is_wanted, ..)| *is_wanted) {
         None => Ok(()),
         Some((_, element, instead)) => {
@@ -57,6 +57,23 @@ fn timers(domain: &Domain) -> [Refusal; 1] {
     [(is_local && wanted, "<timer>", "no clock devices are made")]
 }
 
+/// Devices that nobody makes.
+fn devices(domain: &Domain) -> [Refusal; 2] {
+    let devices = &domain.devices;
+    [
+        (
+            !devices.interfaces.is_empty(),
+            "<interface>",
+            "there are only the host's network and <privnet/>",
+        ),
+        (
+            !devices.host_devices.is_empty(),
+            "<hostdev>",
+            "containers have only the devices that all have",
+        ),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +101,9 @@ mod tests {
             "<seclabel type='dynamic' model='selinux'/>",
             "<lxc:namespace><lxc:sharenet type='pid' value='1'/></lxc:namespace>",
             "<clock offset='localtime'><timer name='rtc'/></clock>",
+            "<devices><interface type='ethernet'/></devices>",
+            "<devices><hostdev mode='capabilities' type='misc'><source><char>/dev/fuse</char>\
+             </source></hostdev></devices>",
         ];
         for text in cases {
             let error = refusal(text).unwrap_or_else(|| panic!("{text} is not refused"));

@@ -1,6 +1,6 @@
 //! The families of devices that containers have no use for.
 
-use super::{audio, board, graphics, paravirtual, ports, tpm, video};
+use super::{audio, board, graphics, paravirtual, ports, tpm, usb, video};
 use crate::error::Result;
 use crate::model::read::words;
 use crate::xml::Element;
@@ -84,7 +84,9 @@ impl DeviceFamily {
             Self::Memory => board::memory(device),
             Self::Iommu => board::iommu(device).map(Some),
             Self::Vsock => paravirtual::vsock(device).map(Some),
-            Self::Controller | Self::Lease | Self::RedirectFilter | Self::Hub => Ok(None),
+            Self::Hub => usb::hub(device),
+            Self::RedirectFilter => usb::filter(device),
+            Self::Controller | Self::Lease => Ok(None),
         }
     }
 }

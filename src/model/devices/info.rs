@@ -155,8 +155,7 @@ fn number_of(element: &Element, name: &str) -> Result<Option<u64>> {
     value.map(Some).ok_or_else(|| bad_value(element, name, text, expected))
 }
 
-/// The address of a PCI device, elsewhere also that of the source.
-pub(super) fn pci(element: &Element) -> Result<Element> {
+fn pci(element: &Element) -> Result<Element> {
     let mut attributes = vec![("type", "pci".to_owned())];
     let mut numbers = Vec::new();
     for (name, most, width) in [
@@ -190,6 +189,18 @@ pub(super) fn pci(element: &Element) -> Result<Element> {
             ids.extend(id.map(|id| (name, written(id, Digits::Hex(width)))));
         }
         kept.children.push(Node::Element(shape::element("zpci", &ids, Vec::new())));
+    }
+    Ok(kept)
+}
+
+/// The address of a PCI device of the host: no type, all numbers.
+pub(super) fn pci_of_host(element: &Element) -> Result<Element> {
+    let address = pci(element)?;
+    let mut kept = shape::element("address", &[], Vec::new());
+    for (name, zero) in
+        [("domain", "0x0000"), ("bus", "0x00"), ("slot", "0x00"), ("function", "0x0")]
+    {
+        kept.attributes.push((name.to_owned(), address.attr(name).unwrap_or(zero).to_owned()));
     }
     Ok(kept)
 }

@@ -8,22 +8,32 @@ mod board;
 mod chardev;
 mod checks;
 mod console;
+mod digits;
 mod family;
 mod filesystem;
 mod graphics;
+mod hostdev;
 mod info;
+mod interface;
 mod label;
 mod listen;
 mod paravirtual;
 mod ports;
 mod spice;
 mod tpm;
+mod usb;
 mod video;
 
 pub use chardev::CharacterSource;
 pub use console::Console;
 pub use family::DeviceFamily;
 pub use filesystem::{AccessMode, Filesystem, FilesystemSource};
+pub use hostdev::{GuestReset, HostDevice, HostDeviceSource, StartupPolicy, Subsystem, UsbDevice};
+pub use interface::{
+    DirectMode, FilterReference, Interface, InterfaceAddress, InterfaceSocket, InterfaceSource,
+    LinkBandwidth, LinkState, LiveInterface, Mac, MacAddress, MacOrigin, NativeMode, Rate, Route,
+    SocketKind, VirtualPort, VirtualPortKind, Vlan, VlanTag,
+};
 
 use crate::error::Result;
 use crate::model::{View, shape};
@@ -37,8 +47,12 @@ pub struct Devices {
     pub emulator: Option<String>,
     /// What is mounted, in this order.
     pub filesystems: Vec<Filesystem>,
+    /// Network devices, in the order of the document.
+    pub interfaces: Vec<Interface>,
     /// Consoles; their ports are their positions.
     pub consoles: Vec<Console>,
+    /// Devices of the host, in the order of the document.
+    pub host_devices: Vec<HostDevice>,
     /// Devices without effect on containers, family by family.
     pub kept: Vec<(DeviceFamily, Element)>,
 }
@@ -53,6 +67,8 @@ impl Devices {
             devices.add(device)?;
         }
         checks::check(root, &elements)?;
+        usb::check_filters(&elements)?;
+        usb::check_usb(&elements)?;
         devices.complete()?;
         Ok(devices)
     }
@@ -64,6 +80,8 @@ impl Devices {
         ports::place_smartcards(&mut self.kept);
         video::order(&mut self.kept);
         ports::add_controllers(self);
+        let controllers = hostdev::place(&mut self.host_devices).into_iter();
+        self.kept.extend(controllers.map(|controller| (DeviceFamily::Controller, controller)));
         self.kept.sort_by_key(|(family, _)| *family);
         Ok(())
     }
@@ -80,6 +98,22 @@ impl Devices {
                 self.emulator = Some(device.text()).filter(|path| !path.is_empty());
             }
             "filesystem" => self.filesystems.push(Filesystem::parse(device)?),
+            "interface" => {
+                let interface = Interface::parse(device)?;
+                let is_there = interface.source.on_bus().is_some_and(|it| self.has_on_bus(it));
+                check_host_device(device, is_there)?;
+                self.interfaces.push(interface);
+            }
+            "hostdev" => {
+                let found = HostDevice::parse(device)?;
+                let is_there = match found.source.on_bus() {
+                    Some(on_bus) => self.has_on_bus(on_bus),
+                    None => self.host_devices.iter().any(|it| it.source.is_same(&found.source)),
+                };
+                check_host_device(device, is_there)?;
+                hostdev::check_placement(device, &self.host_devices, &found)?;
+                self.host_devices.push(found);
+            }
             "console" => {
                 let port = u32::try_from(self.consoles.len()).unwrap_or(u32::MAX);
                 self.consoles.push(Console::parse(device, port)?);
@@ -92,10 +126,11 @@ impl Devices {
         Ok(())
     }
 
-    /// Takes the passwords of screens out.
-    pub(super) fn drop_secrets(&mut self) {
-        let screens = self.kept.iter_mut().filter(|(it, _)| *it == DeviceFamily::Graphics);
-        screens.for_each(|(_, kept)| kept.attributes.retain(|(name, _)| name != "passwd"));
+    /// Whether a device of the host is there, of an interface or by itself.
+    fn has_on_bus(&self, device: &Subsystem) -> bool {
+        let devices = self.host_devices.iter().filter_map(|device| device.source.on_bus());
+        let interfaces = self.interfaces.iter().filter_map(|it| it.source.on_bus());
+        devices.chain(interfaces).any(|earlier| earlier.is_same(device))
     }
 
     pub(super) fn format(&self, w: &mut Writer, view: View) {
@@ -104,9 +139,11 @@ impl Devices {
         w.optional_leaf("emulator", self.emulator.as_deref());
         self.format_kept(w, F::Controller, F::Lease);
         self.filesystems.iter().for_each(|filesystem| filesystem.format(w));
+        self.interfaces.iter().for_each(|interface| interface.format(w, view));
         self.format_kept(w, F::Smartcard, F::Parallel);
         self.consoles.iter().for_each(|console| console.format(w, view));
         self.format_kept(w, F::Channel, F::Video);
+        self.host_devices.iter().for_each(|device| device.format(w));
         self.format_kept(w, F::RedirectedDevice, F::Vsock);
         w.close();
     }
@@ -115,6 +152,13 @@ impl Devices {
     fn format_kept(&self, w: &mut Writer, first: DeviceFamily, last: DeviceFamily) {
         let between = self.kept.iter().filter(|(it, _)| (first..=last).contains(it));
         between.for_each(|(_, element)| shape::format(w, element));
+    }
+}
+
+fn check_host_device(element: &Element, is_there: bool) -> Result<()> {
+    match is_there {
+        true => Err(element.error("Hostdev already exists in the domain configuration")),
+        false => Ok(()),
     }
 }
 
