@@ -1,5 +1,6 @@
 //! A small typed client of the D-Bus interface, without asynchronous code in the tests.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::OnceLock;
 
@@ -163,6 +164,17 @@ impl Bus {
     }
 }
 
+/// A dictionary of variants.
+#[derive(Debug)]
+pub struct Parameters(pub HashMap<String, OwnedVariant>);
+
+impl Parameters {
+    pub fn get<T: TryFrom<OwnedVariant>>(&self, name: &str) -> T {
+        let value = self.0.get(name).unwrap_or_else(|| panic!("no {name} in {self:?}"));
+        T::try_from(value.clone()).unwrap_or_else(|_| panic!("{name} is of another type"))
+    }
+}
+
 /// A domain, by its path.
 #[derive(Debug, Clone)]
 pub struct Domain {
@@ -246,6 +258,34 @@ impl Domain {
     pub fn set(&self, name: &str, value: impl Into<Variant<'static>>) -> Result<(), Failure> {
         let body = (DOMAIN_INTERFACE, name, value.into());
         self.bus.call(&self.path, "org.freedesktop.DBus.Properties", "Set", &body)
+    }
+
+    /// Typed parameters or statistics, by name.
+    pub fn parameters(&self, member: &str, flags: u32) -> Result<Parameters, Failure> {
+        self.call(member, &flags).map(Parameters)
+    }
+
+    pub fn stats(&self, groups: u32) -> Parameters {
+        Parameters(self.call("GetStats", &(groups, 0_u32)).unwrap())
+    }
+
+    pub fn memory_stats(&self) -> Result<HashMap<i32, u64>, Failure> {
+        self.call("MemoryStats", &0_u32)
+    }
+
+    pub fn set_parameters(
+        &self,
+        member: &str,
+        parameters: &[(&str, Variant<'static>)],
+        flags: u32,
+    ) -> Result<(), Failure> {
+        let parameters: HashMap<&str, &Variant<'static>> =
+            parameters.iter().map(|(name, value)| (*name, value)).collect();
+        self.call(member, &(parameters, flags))
+    }
+
+    pub fn set_memory(&self, kib: u64, flags: u32) -> Result<(), Failure> {
+        self.call("SetMemory", &(kib, flags))
     }
 
     /// Opens a console: the first, or the one of that alias.
