@@ -18,10 +18,10 @@ use super::protocol::{self, Attempt, Failure};
 use super::start::{self, Report};
 use super::tree;
 use super::user_namespace::Tree;
-use crate::plan::Plan;
+use crate::plan::{MemoryPolicy, Plan};
 use crate::security::capabilities;
 use crate::sys::mount::DetachedMount;
-use crate::sys::{fd, keyring, link, tty};
+use crate::sys::{fd, keyring, link, mempolicy, tty};
 
 /// Turns this process into the container's init, or reports why it cannot and ends.
 ///
@@ -75,6 +75,7 @@ fn set_up(
     if plan.linux32 {
         crate::sys::set_linux32().attempt("become a 32-bit system", "")?;
     }
+    take_memory_from(&plan.memory_policy)?;
     reset_signals()?;
     keyring::join_new_session().attempt("leave the session keyring", "")?;
     capabilities::bound(plan.drop_capabilities).attempt("drop capabilities", "")?;
@@ -120,6 +121,15 @@ fn check_init(plan: &Plan) -> Result<(), Failure> {
     std::fs::metadata(path)
         .map(drop)
         .attempt(&format!("find init path '{path}' relative to container root"), "")
+}
+
+fn take_memory_from(policy: &MemoryPolicy) -> Result<(), Failure> {
+    let set = match policy {
+        MemoryPolicy::Default => Ok(()),
+        MemoryPolicy::Interleave(nodes) => mempolicy::set(mempolicy::Policy::Interleave, nodes),
+        MemoryPolicy::Preferred(node) => mempolicy::set(mempolicy::Policy::Preferred, &[*node]),
+    };
+    set.attempt("take memory from the nodes of <numatune>", "")
 }
 
 /// Init starts with every signal unblocked and at its default, whatever this program does.

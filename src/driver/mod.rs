@@ -21,9 +21,13 @@ mod program;
 mod registry;
 mod run;
 mod schema;
+mod statistics;
 mod store;
 mod supervisor;
+mod systemd;
+mod tuning;
 
+pub use crate::cgroup::{BlockUsage, CpuTime};
 pub use config::{Config, Paths};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
@@ -31,6 +35,7 @@ pub use host::{Cache, Cell, Cpu, NodeInfo, Pages, Topology};
 pub use metadata::Metadata;
 pub use native::Converted;
 pub use operations::{ConsoleSize, Info};
+pub use tuning::{Parameters, Value};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,6 +60,7 @@ pub struct Driver {
     /// Where network namespaces have names.
     netns: PathBuf,
     store: store::Store,
+    systemd: Option<systemd::Systemd>,
     registry: registry::Registry,
     events: broadcast::Sender<Event>,
     /// Held for the driver's life: one daemon per run directory.

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use super::arch::guest_archs;
+use super::limits::limits;
+use super::placement::place;
 use super::{
-    Host, Limits, Namespace, Placement, Plan, Root, RunFiles, capabilities, consoles, ids, init,
+    Host, Namespace, Placement, Plan, Present, Root, RunFiles, capabilities, consoles, ids, init,
     mounts, namespaces,
 };
 use crate::error::{Error, ErrorCode, Result};
@@ -14,22 +16,26 @@ use crate::model::{Domain, Filesystem, FilesystemSource, LifecycleAction};
 ///
 /// Fails with `ConfigUnsupported` when the document asks for something that cannot be had here:
 /// no root file system, no console, an architecture the host does not run.
-pub fn build(domain: &Domain, host: &Host, placement: Placement, files: RunFiles) -> Result<Plan> {
+pub fn build(
+    domain: &Domain,
+    host: &Host,
+    present: &Present,
+    placement: Placement,
+    files: RunFiles,
+) -> Result<Plan> {
     namespaces::check(domain)?;
     super::unsupported::check(domain)?;
     let linux32 = is_linux32(domain, host)?;
     let root = root(domain, host)?;
+    let placed = place(domain, present)?;
     let shared: Vec<_> = namespaces::shared(domain).into_iter().map(|(kind, _)| kind).collect();
     let own_name = !shared.contains(&Namespace::Uts);
     Ok(Plan {
         name: domain.name.clone(),
         files,
         placement,
-        limits: Limits {
-            memory: domain.memory.saturating_mul(1024),
-            devices: mounts::allowed_devices(),
-            make_nodes: capabilities::may_make_nodes(&domain.features.capabilities),
-        },
+        limits: limits(domain, host, present, &placed)?,
+        memory_policy: placed.policy,
         id_maps: ids::id_maps(domain, host)?,
         private_network: domain.features.privnet,
         shared_namespaces: shared,
