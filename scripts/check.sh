@@ -11,15 +11,18 @@ say() {
     printf '\n== %s\n' "$*"
 }
 
-# needs COMMAND PACKAGE: installs the Debian package when the command is missing.
+# needs COMMAND PACKAGE: installs the Debian package when the command, or the file, is missing.
 missing=''
 needs() {
-    command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+    command -v "$1" >/dev/null 2>&1 || [ -e "$1" ] || missing="$missing $2"
 }
 
 needs cc build-essential
 # The containers of the tests run on it. It must be the static one, see below.
 needs busybox busybox-static
+# What schemas/domain is compared with, and by.
+needs xmllint libxml2-utils
+needs /usr/share/libvirt/schemas/domain.rng libvirt0
 
 if [ -n "$missing" ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
@@ -29,6 +32,7 @@ if [ -n "$missing" ]; then
         # The list is meant to be split into words.
         # shellcheck disable=SC2086
         apt-get -q install -y --no-install-recommends $missing
+        missing=''
     else
         echo "missing:$missing (as root on Debian, this script installs them)" >&2
     fi
@@ -37,6 +41,11 @@ fi
 if ! command -v cargo >/dev/null 2>&1; then
     echo "missing: cargo (see https://rustup.rs; rust-toolchain and Cargo.toml name the version)" >&2
     exit 1
+fi
+
+# With everything installed, a test that finds something missing fails.
+if [ -z "$missing" ]; then
+    export NSVIRT_CHECK_ALL=1
 fi
 
 say 'scripts: syntax'

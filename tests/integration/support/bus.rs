@@ -116,7 +116,18 @@ impl Bus {
     }
 
     pub fn create_xml(&self, xml: impl ToString) -> Result<Domain, Failure> {
-        self.domain_of("DomainCreateXML", &(xml.to_string(), 0_u32))
+        self.create_xml_flags(xml, 0)
+    }
+
+    pub fn create_xml_flags(&self, xml: impl ToString, flags: u32) -> Result<Domain, Failure> {
+        self.domain_of("DomainCreateXML", &(xml.to_string(), flags))
+    }
+
+    pub fn define_flags(&self, xml: impl ToString, flags: u32) -> Result<Domain, Failure> {
+        let body = (xml.to_string(), flags);
+        let path: OwnedObjectPath =
+            self.call(CONNECT, "org.nsvirt.Connect1", "DomainDefineXMLFlags", &body)?;
+        Ok(self.at(path.as_str()))
     }
 
     pub fn by_name(&self, name: &str) -> Result<Domain, Failure> {
