@@ -3,7 +3,6 @@
 use std::sync::LazyLock;
 
 use crate::error::Result;
-use crate::model::drop_own;
 use crate::xml::{self, relaxng::Schema};
 
 /// `schemas/domain`, by name.
@@ -39,12 +38,9 @@ static DOMAIN: LazyLock<Result<Schema>> = LazyLock::new(|| {
     Schema::compile("domain.rng", read)
 });
 
-/// Checks a domain document against the grammar. What nsvirt adds is not in there, and is checked
-/// whenever a document is read.
+/// Checks a domain document against the grammar.
 pub(super) fn check_domain(text: &str) -> Result<()> {
-    let mut root = xml::parse(text)?;
-    drop_own(&mut root);
-    DOMAIN.as_ref().map_err(Clone::clone)?.validate(&root)
+    DOMAIN.as_ref().map_err(Clone::clone)?.validate(&xml::parse(text)?)
 }
 
 #[cfg(test)]

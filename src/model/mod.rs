@@ -66,7 +66,7 @@ pub use metadata::{NewPiece, Piece};
 pub use namespaces::{Share, ShareSource, SharedNamespaces};
 pub use numatune::{NumaMemory, NumaMode, NumaTune};
 pub use os::{Os, SmbiosMode};
-pub use processes::{ProcessLimit, drop_own};
+pub use processes::ProcessLimit;
 pub use resctrl::{ControlGroup, ResourceControl};
 pub use seclabel::{LabelKind, Relabel, SecurityLabel};
 pub use uuid::Uuid;

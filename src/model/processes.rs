@@ -4,7 +4,7 @@
 use super::metadata::namespace;
 use super::read::{bad_value, number, required};
 use crate::error::Result;
-use crate::xml::{Element, Node, Writer};
+use crate::xml::{Element, Writer};
 
 /// The name space of what nsvirt adds to documents.
 pub(super) const URI: &str = "urn:nsvirt:domain:1.0";
@@ -23,8 +23,9 @@ pub enum ProcessLimit {
 
 impl ProcessLimit {
     pub(super) fn parse(root: &Element) -> Result<Option<Self>> {
+        let ours = |element: &&Element| namespace(&element.name, &[*element, root]) == Some(URI);
         let mut found = None;
-        for element in root.elements().filter(|element| is_own(element, root)) {
+        for element in root.elements().filter(ours) {
             let name = element.name.split_once(':').map_or(&*element.name, |(_, local)| local);
             if name != "pids" {
                 let detail =
@@ -58,18 +59,6 @@ impl ProcessLimit {
         };
         w.empty("nsvirt:pids", &[("max", &max)]);
     }
-}
-
-fn is_own(element: &Element, root: &Element) -> bool {
-    namespace(&element.name, &[element, root]) == Some(URI)
-}
-
-/// Takes what is nsvirt's own out of a document. What is left is libvirt's, as its grammar has it.
-pub fn drop_own(root: &mut Element) {
-    let own = |node: &Node| matches!(node, Node::Element(element) if is_own(element, root));
-    let is_own: Vec<bool> = root.children.iter().map(own).collect();
-    let mut is_own = is_own.into_iter();
-    root.children.retain(|_| !is_own.next().unwrap_or(false));
 }
 
 #[cfg(test)]
