@@ -46,7 +46,11 @@ pub use capabilities::{CAPABILITIES, Capabilities, CapabilityPolicy, Switch};
 pub use clock::{Clock, ClockBasis, ClockOffset};
 pub use cpu::Cpu;
 pub use cputune::{Bandwidth, CpuTune, Scheduler, SchedulerKind};
-pub use devices::{AccessMode, Console, DeviceFamily, Devices, Filesystem, FilesystemSource};
+pub use devices::{
+    AccessMode, Console, Controller, ControllerKind, DeviceFamily, Devices, Disk, DiskBus,
+    DiskDevice, DiskDriver, DiskSource, Filesystem, FilesystemDriver, FilesystemDriverKind,
+    FilesystemSource, StorageKind,
+};
 pub use domain::{Domain, View};
 pub use features::Features;
 pub use identity::{MAX_NAME_BYTES, check_name};

@@ -24,6 +24,7 @@ pub(super) struct Attr {
     name: &'static str,
     kind: Kind,
     need: Need,
+    except: Option<&'static str>,
 }
 
 /// What a value may be.
@@ -51,7 +52,7 @@ pub(super) const ON_OFF: &[&str] = &["on", "off"];
 
 /// An attribute that may be absent.
 pub(super) const fn attr(name: &'static str, kind: Kind) -> Attr {
-    Attr { name, kind, need: Need::Optional }
+    Attr { name, kind, need: Need::Optional, except: None }
 }
 
 impl Attr {
@@ -63,6 +64,11 @@ impl Attr {
     /// Its absence means this value.
     pub(super) const fn or(self, value: &'static str) -> Self {
         Self { need: Need::Default(value), ..self }
+    }
+
+    /// This value, as it is written, says nothing and is not kept.
+    pub(super) const fn except(self, value: &'static str) -> Self {
+        Self { except: Some(value), ..self }
     }
 
     /// Its name.
@@ -91,7 +97,8 @@ impl Attr {
             }
             Kind::Positive => number::<u32>(value).map(|number| number.to_string()),
         };
-        normal.map(Some).ok_or_else(|| bad_value(element, self.name, value, expected))
+        let normal = normal.ok_or_else(|| bad_value(element, self.name, value, expected))?;
+        Ok(Some(normal).filter(|normal| self.except != Some(normal)))
     }
 }
 
@@ -154,7 +161,7 @@ pub(super) fn format(w: &mut Writer, element: &Element) {
     let attributes: Vec<_> =
         element.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     // These have an end tag of their own even when empty.
-    let always_open = ["hyperv", "kvm", "xen"].contains(&element.name.as_str());
+    let always_open = ["encryption", "hyperv", "kvm", "xen"].contains(&element.name.as_str());
     if !always_open && element.elements().next().is_none() {
         return w.leaf(&element.name, &attributes, &element.text());
     }

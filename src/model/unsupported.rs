@@ -9,10 +9,7 @@ use crate::xml::Element;
 /// Paths below `<domain>` (`@` marks an attribute), and what there is instead.
 const REFUSED: &[(&str, &str)] = &[
     ("devices/interface", "there are only the host's network and <privnet/>"),
-    ("devices/disk", "supported devices are filesystem and console"),
     ("devices/hostdev", "supported devices are filesystem and console"),
-    ("devices/filesystem/driver", "file systems are mounted by the kernel"),
-    ("devices/filesystem/idmap", "containers run without a user name space"),
 ];
 
 /// Fails at the first element that is not supported.
@@ -58,10 +55,7 @@ mod tests {
     fn what_would_be_missing_is_refused() {
         let cases = [
             "<devices><interface/></devices>",
-            "<devices><disk/></devices>",
             "<devices><hostdev mode='capabilities'/></devices>",
-            "<devices><filesystem><driver type='loop'/></filesystem></devices>",
-            "<devices><filesystem><idmap><uid/></idmap></filesystem></devices>",
         ];
         for text in cases {
             let error = fault(text);

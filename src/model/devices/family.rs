@@ -1,5 +1,6 @@
 //! The families of devices that containers have no use for.
 
+use super::lease;
 use crate::error::Result;
 use crate::model::read::words;
 use crate::xml::Element;
@@ -7,8 +8,6 @@ use crate::xml::Element;
 words! {
     /// A family of devices that libvirt keeps in a document and containers do nothing with.
     pub enum DeviceFamily {
-        /// Where disks and other devices of a machine are attached.
-        Controller = "controller",
         /// A lock to hold while the domain runs.
         Lease = "lease",
         /// A reader of smart cards.
@@ -62,7 +61,10 @@ words! {
 
 impl DeviceFamily {
     /// What is kept of a device, None when that is nothing.
-    pub(super) fn read(self, _device: &Element) -> Result<Option<Element>> {
-        Ok(None)
+    pub(super) fn read(self, device: &Element) -> Result<Option<Element>> {
+        match self {
+            Self::Lease => lease::read(device).map(Some),
+            _ => Ok(None),
+        }
     }
 }

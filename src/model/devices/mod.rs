@@ -4,13 +4,23 @@
 //! they are kept as they are, normalised as libvirt does ([`DeviceFamily`]).
 
 mod console;
+mod controller;
+mod disk;
 mod family;
 mod filesystem;
+mod implicit;
 mod info;
+mod lease;
+mod storage;
 
 pub use console::Console;
+pub use controller::{Controller, ControllerKind};
+pub use disk::{Disk, DiskBus, DiskDevice, DiskDriver, DiskSource};
 pub use family::DeviceFamily;
-pub use filesystem::{AccessMode, Filesystem, FilesystemSource};
+pub use filesystem::{
+    AccessMode, Filesystem, FilesystemDriver, FilesystemDriverKind, FilesystemSource,
+};
+pub use storage::StorageKind;
 
 use crate::error::Result;
 use crate::model::{View, shape};
@@ -22,6 +32,10 @@ pub struct Devices {
     /// The supervisor's program on the host; None until the host's is filled in. Documents name
     /// libvirt's here, so it is kept and not run.
     pub emulator: Option<String>,
+    /// Block devices, in libvirt's order: those of a bus by their names.
+    pub disks: Vec<Disk>,
+    /// What drives and the like are attached to, in libvirt's order.
+    pub controllers: Vec<Controller>,
     /// What is mounted, in this order.
     pub filesystems: Vec<Filesystem>,
     /// Consoles; their ports are their positions.
@@ -37,6 +51,7 @@ impl Devices {
         for device in root.children_named("devices").flat_map(Element::elements) {
             devices.add(device)?;
         }
+        devices.complete()?;
         Ok(devices)
     }
 
@@ -45,6 +60,8 @@ impl Devices {
             "emulator" if self.emulator.is_none() => {
                 self.emulator = Some(device.text()).filter(|path| !path.is_empty());
             }
+            "disk" => self.insert_disk(Disk::parse(device)?),
+            "controller" => self.insert_controller(Controller::parse(device)?),
             "filesystem" => self.filesystems.push(Filesystem::parse(device)?),
             "console" => {
                 let port = u32::try_from(self.consoles.len()).unwrap_or(u32::MAX);
@@ -62,7 +79,9 @@ impl Devices {
         use DeviceFamily as F;
         w.open("devices", &[]);
         w.optional_leaf("emulator", self.emulator.as_deref());
-        self.format_kept(w, &[F::Controller, F::Lease]);
+        self.disks.iter().for_each(|disk| disk.format(w));
+        self.controllers.iter().for_each(|controller| controller.format(w));
+        self.format_kept(w, &[F::Lease]);
         self.filesystems.iter().for_each(|filesystem| filesystem.format(w));
         self.format_kept(w, &[F::Smartcard, F::Serial, F::Parallel]);
         self.consoles.iter().for_each(|console| console.format(w, view));
