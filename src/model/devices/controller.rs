@@ -162,6 +162,9 @@ impl Controller {
             return Err(address
                 .unsupported("pci-root and pcie-root controllers should not have an address"));
         }
+        if self.disables_usb() {
+            place.clear();
+        }
         if let Some(port) = self.companion_port()
             && element.child("master").is_none()
         {

@@ -103,10 +103,8 @@ impl DiskSource {
             let source = kept.get_or_insert_with(|| shape::element("source", &[], Vec::new()));
             source.attributes.extend(policy.attributes);
         }
-        if let Some(source) = kept.as_mut().filter(|_| kind == StorageKind::Nvme)
-            && source.attr("managed").is_none()
-        {
-            source.attributes.insert(1, ("managed".to_owned(), "yes".to_owned()));
+        if let Some(source) = &mut kept {
+            fill_in(kind, source);
         }
         Ok(kept.map_or(nothing, |element| Self { kind, element: Some(element) }))
     }
@@ -122,6 +120,19 @@ impl DiskSource {
             (None, _) => true,
             (Some(element), Some(path)) => element.attr(path).is_none(),
             (Some(element), None) => element.attributes.is_empty(),
+        }
+    }
+}
+
+/// What follows for disks, and not for images below an image.
+fn fill_in(kind: StorageKind, source: &mut Element) {
+    if kind == StorageKind::Nvme && source.attr("managed").is_none() {
+        source.attributes.insert(1, ("managed".to_owned(), "yes".to_owned()));
+    }
+    if source.attr("protocol") == Some("iscsi") {
+        let name = source.attributes.iter_mut().find(|(key, _)| key == "name");
+        if let Some((_, name)) = name.filter(|(_, name)| !name.contains('/')) {
+            name.push_str("/0");
         }
     }
 }
@@ -143,9 +154,13 @@ impl Disk {
         };
         disk.read_target(element)?;
         disk.read_kept(element)?;
-        if kind == StorageKind::VhostUser && !disk.has_attribute("snapshot") {
+        if disk.source.kind == StorageKind::VhostUser && !disk.has_attribute("snapshot") {
             disk.kept_attributes.push(("snapshot".to_owned(), "no".to_owned()));
         }
+        // Nobody takes one of what nobody writes.
+        let readonly = disk.readonly;
+        disk.kept_attributes
+            .retain(|(name, word)| !(readonly && name == "snapshot" && word == "no"));
         check::check(&disk, element)?;
         if disk.source.is_empty() && !matches!(device, DiskDevice::Cdrom | DiskDevice::Floppy) {
             return Err(device_error(element, ErrorCode::NoSource, &disk.target, "source ..."));

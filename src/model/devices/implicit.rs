@@ -17,9 +17,9 @@ const MAX_IMPLIED: u32 = 1024;
 impl Devices {
     /// Puts a disk where libvirt does: with those of its bus, by its name.
     pub(super) fn insert_disk(&mut self, disk: Disk) {
-        let index = |disk: &Disk| disk::name_index(&disk.target);
+        let index = disk::name_index(&disk.target);
         let same_bus = self.disks.iter().enumerate().filter(|(_, other)| other.bus == disk.bus);
-        let at = before_or_after(same_bus, |other| index(other) > index(&disk));
+        let at = before_or_after(same_bus, |other| disk::name_index(&other.target) > index);
         self.disks.insert(at.unwrap_or(self.disks.len()), disk);
     }
 

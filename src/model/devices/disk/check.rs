@@ -1,6 +1,6 @@
 //! What libvirt refuses in a disk: combinations that make no sense, names that say nothing.
 
-use super::{Disk, DiskBus, DiskDevice, StorageKind, name_index};
+use super::{Disk, DiskBus, DiskDevice, StorageKind, name_index, storage};
 use crate::error::Result;
 use crate::model::read::internal;
 use crate::xml::Element;
@@ -9,8 +9,6 @@ use crate::xml::Element;
 pub(super) fn check(disk: &Disk, element: &Element) -> Result<()> {
     let bus = disk.bus;
     check_place(disk, bus, element)?;
-    check_bus(disk, bus, element)?;
-    check_startup(disk, element)?;
     check_secrets(disk, element)?;
     if disk.device == DiskDevice::Lun {
         check_lun(disk, element)?;
@@ -23,7 +21,9 @@ pub(super) fn check(disk: &Disk, element: &Element) -> Result<()> {
     if bus != DiskBus::Virtio {
         check_no_virtio(disk, bus, element)?;
     }
-    check_driver(disk, element)
+    check_driver(disk, element)?;
+    check_startup(disk, element)?;
+    check_bus(disk, bus, element)
 }
 
 /// The name or an address says where the disk is.
@@ -104,24 +104,10 @@ fn check_secrets(disk: &Disk, element: &Element) -> Result<()> {
         }
     }
     let protocol = source.and_then(|source| source.attr("protocol"));
-    let auth = disk.kept("auth").or_else(|| source.and_then(|source| source.child("auth")));
-    let (Some(auth), Some(protocol)) = (auth, protocol) else { return Ok(()) };
-    let kind = auth.child("secret").and_then(|secret| secret.attr("type")).unwrap_or_default();
-    let allowed: &[&str] = match protocol {
-        "iscsi" => &["iscsi"],
-        "rbd" => &["ceph"],
-        "nbd" => {
-            return Err(element.unsupported("authentication is not supported for protocol 'nbd'"));
-        }
-        _ => return Ok(()),
-    };
-    if !allowed.contains(&kind) {
-        let allowed = allowed.join(", ");
-        return Err(
-            element.unsupported(format_args!("invalid secret type '{kind}': expected {allowed}"))
-        );
+    match (disk.kept("auth"), protocol) {
+        (Some(auth), Some(protocol)) => storage::check_auth(auth, protocol, element),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn check_lun(disk: &Disk, element: &Element) -> Result<()> {
@@ -146,6 +132,11 @@ fn check_lun(disk: &Disk, element: &Element) -> Result<()> {
     }
     if source.is_some_and(|source| source.child("slices").is_some()) {
         return Err(element.unsupported("disk device 'lun' doesn't support storage slice"));
+    }
+    let in_source = source.and_then(|source| source.child("encryption"));
+    let encryption = disk.kept("encryption").or(in_source);
+    if encryption.is_some_and(|it| it.attr("format") != Some("default")) {
+        return Err(element.unsupported("disk device 'lun' doesn't support encryption"));
     }
     check_sgio(disk, element)
 }

@@ -137,14 +137,14 @@ fn hosts_have_the_port_of_the_protocol() {
 #[test]
 fn what_the_runtime_needs_is_typed() {
     let text = "<disk type='block' device='cdrom'><source dev='/d'/><target dev='sdb'/>\
-                <driver name='nbd' type='qcow2' cache='unsafe'/></disk>";
+                <driver name='nbd' type='qcow2' cache='writeback'/></disk>";
     let disks = parse(&devices(text)).devices.disks;
     let [disk] = disks.as_slice() else { panic!("{disks:?}") };
     assert_eq!(disk.source.path(), Some("/d"));
     assert_eq!((disk.target.as_str(), disk.bus, disk.readonly), ("sdb", DiskBus::Scsi, true));
     assert_eq!(disk.driver.name.as_deref(), Some("nbd"));
     assert_eq!(disk.driver.format.as_deref(), Some("qcow2"));
-    assert_eq!(disk.driver.cache.as_deref(), Some("unsafe"));
+    assert_eq!(disk.driver.cache.as_deref(), Some("writeback"));
     let text = "<disk type='block' device='floppy'><target dev='fda'/></disk>";
     let empty = &parse(&devices(text)).devices.disks[0].source;
     assert_eq!((empty.kind, empty.path()), (StorageKind::File, None));

@@ -73,8 +73,6 @@ fn name(element: &Element, protocol: &str) -> Result<String> {
                 "can't split path '{name}' into pool name and image name: expected pool/image"
             )))
         }
-        // The unit is 0 by default.
-        "iscsi" if !name.contains('/') => Ok(format!("{name}/0")),
         _ => Ok(name.to_owned()),
     }
 }
@@ -106,12 +104,13 @@ fn host(element: &Element, default_port: u16) -> Result<Element> {
         return fault("missing name for host");
     };
     let mut attributes = vec![("name", name.to_owned())];
+    let is_rdma = transport == Some("rdma");
     let port = match element.attr("port").map_or(Ok(0), |text| port(element, text))? {
-        0 => default_port,
+        0 if !is_rdma => default_port,
         port => port,
     };
     attributes.extend(Some(("port", port.to_string())).filter(|_| port != 0));
-    attributes.extend(Some(("transport", "rdma".to_owned())).filter(|_| transport == Some("rdma")));
+    attributes.extend(Some(("transport", "rdma".to_owned())).filter(|_| is_rdma));
     Ok(shape::element("host", &attributes, Vec::new()))
 }
 

@@ -36,6 +36,27 @@ pub(crate) fn auth(element: &Element) -> Result<Element> {
     Ok(shape::element("auth", &attributes, vec![secret]))
 }
 
+/// Protocols have secrets of their own, or none; `element` is the one to name in errors.
+pub(crate) fn check_auth(auth: &Element, protocol: &str, element: &Element) -> Result<()> {
+    let kind = auth.child("secret").and_then(|secret| secret.attr("type")).unwrap_or_default();
+    let expected = match protocol {
+        "iscsi" => "iscsi",
+        "rbd" => "ceph",
+        "nbd" | "sheepdog" | "gluster" | "tftp" | "vxhs" | "nfs" => {
+            return Err(element.unsupported(format_args!(
+                "authentication is not supported for protocol '{protocol}'"
+            )));
+        }
+        _ => return Ok(()),
+    };
+    if kind != expected {
+        return Err(
+            element.unsupported(format_args!("invalid secret type '{kind}': expected {expected}"))
+        );
+    }
+    Ok(())
+}
+
 /// The name of a secret: its uuid or its usage.
 fn named(secret: &Element) -> Result<(&'static str, String)> {
     match (secret.attr("uuid"), secret.attr("usage")) {
