@@ -47,9 +47,9 @@ pub use clock::{Clock, ClockBasis, ClockOffset};
 pub use cpu::Cpu;
 pub use cputune::{Bandwidth, CpuTune, Scheduler, SchedulerKind};
 pub use devices::{
-    AccessMode, Console, Controller, ControllerKind, DeviceFamily, Devices, Disk, DiskBus,
-    DiskDevice, DiskDriver, DiskSource, Filesystem, FilesystemDriver, FilesystemDriverKind,
-    FilesystemSource, StorageKind,
+    AccessMode, CharacterSource, Console, Controller, ControllerKind, DeviceFamily, Devices, Disk,
+    DiskBus, DiskDevice, DiskDriver, DiskSource, Filesystem, FilesystemDriver,
+    FilesystemDriverKind, FilesystemSource, StorageKind,
 };
 pub use domain::{Domain, View};
 pub use features::Features;
@@ -59,6 +59,7 @@ pub use iothreads::IoThreads;
 pub use lifecycle::{LifecycleAction, LockFailureAction};
 pub use memory::MAX_KIB;
 pub use memtune::MemoryTune;
+pub use metadata::{NewPiece, Piece};
 pub use namespaces::{Share, ShareSource, SharedNamespaces};
 pub use numatune::{NumaMemory, NumaMode, NumaTune};
 pub use os::{Os, SmbiosMode};

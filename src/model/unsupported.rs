@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn what_asks_for_nothing_and_what_libvirt_drops_is_dropped() {
         for text in
-            ["<foo><bar/></foo><x:y/>", "<devices><video/><memballoon model='none'/></devices>"]
+            ["<foo><bar/></foo><x:y/>", "<devices><crypto/><memballoon model='none'/></devices>"]
         {
             parse(text);
         }

@@ -182,11 +182,11 @@ impl Controller {
         const DRIVER: Shape = Shape::new(
             "driver",
             &[
-                attr("queues", Kind::Number).except("0"),
-                attr("cmd_per_lun", Kind::Number).except("0"),
-                attr("max_sectors", Kind::Number).except("0"),
+                attr("queues", Kind::Number).unless("0"),
+                attr("cmd_per_lun", Kind::Number).unless("0"),
+                attr("max_sectors", Kind::Number).unless("0"),
                 attr("ioeventfd", Kind::Word(ON_OFF)),
-                attr("iothread", Kind::Number).except("0"),
+                attr("iothread", Kind::Number).unless("0"),
             ],
         )
         .bare();

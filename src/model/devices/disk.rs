@@ -172,9 +172,9 @@ impl Disk {
         const TARGET: Shape = Shape::new(
             "target",
             &[
-                attr("tray", Kind::Word(&["closed", "open"])).except("closed"),
+                attr("tray", Kind::Word(&["closed", "open"])).unless("closed"),
                 attr("removable", Kind::Word(ON_OFF)),
-                attr("rotation_rate", Kind::Number).except("0"),
+                attr("rotation_rate", Kind::Number).unless("0"),
             ],
         );
         let target = disk.child("target").and_then(|target| Some((target, target.attr("dev")?)));
@@ -192,10 +192,10 @@ impl Disk {
 
     /// In the order they are written in.
     fn read_kept(&mut self, disk: &Element) -> Result<()> {
-        const DOMAIN: Shape = Shape::new("backenddomain", &[attr("name", Kind::Text).except("")]);
+        const DOMAIN: Shape = Shape::new("backenddomain", &[attr("name", Kind::Text).unless("")]);
         const SHAREABLE: Shape = Shape::new("shareable", &[]).bare();
         const TRANSIENT: Shape =
-            Shape::new("transient", &[attr("shareBacking", Kind::Word(YES_NO)).except("no")])
+            Shape::new("transient", &[attr("shareBacking", Kind::Word(YES_NO)).unless("no")])
                 .bare();
         let kept = &mut self.kept;
         kept.extend(disk.child("auth").map(storage::auth).transpose()?);
@@ -285,7 +285,7 @@ fn attributes(element: &Element) -> Result<Vec<(String, String)>> {
     const WORDS: Shape = Shape::new(
         "disk",
         &[
-            attr("model", Kind::Word(MODELS)).except("default"),
+            attr("model", Kind::Word(MODELS)).unless("default"),
             attr("rawio", Kind::Word(YES_NO)),
             attr("sgio", Kind::Word(&["filtered", "unfiltered"])),
             attr("snapshot", Kind::Word(&["no", "internal", "external", "manual"])),

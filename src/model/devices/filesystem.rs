@@ -304,7 +304,7 @@ fn attributes(element: &Element) -> Result<Vec<(String, String)>> {
         &[
             attr("model", Kind::Word(MODELS)),
             attr("multidevs", Kind::Word(&["default", "remap", "forbid", "warn"]))
-                .except("default"),
+                .unless("default"),
         ],
     );
     let mut kept = WORDS.read(element)?.unwrap_or_default().attributes;

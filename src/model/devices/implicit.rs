@@ -7,8 +7,7 @@ use super::info::Drive;
 use super::{Controller, ControllerKind, DeviceFamily, Devices, Disk, DiskBus, disk};
 use crate::error::Result;
 use crate::model::read::detail;
-use crate::model::shape;
-use crate::xml::{Element, Node};
+use crate::xml::Element;
 
 /// The most controllers of a kind that a document may ask for without writing them down. libvirt
 /// has no limit, and makes as many as memory allows of one number.
@@ -41,14 +40,13 @@ impl Devices {
     ///
     /// The controllers are put in order again at the end. libvirt does so only when it reads what
     /// it has written; then the order would change with a restart of the daemon.
-    pub(super) fn complete(&mut self) -> Result<()> {
+    pub(super) fn attach(&mut self) -> Result<()> {
         self.number_controllers()?;
         self.check_usb()?;
         self.check_disks()?;
         self.share_limits();
         self.add_drive_controllers()?;
-        self.add_serial_controllers();
-        self.add_card_readers();
+        self.add_port_controllers();
         let controllers = std::mem::take(&mut self.controllers);
         controllers.into_iter().for_each(|controller| self.insert_controller(controller));
         Ok(())
@@ -112,23 +110,13 @@ impl Devices {
         {
             return Err(detail(&first.kept, "No master USB controller specified"));
         }
-        let works = usb().any(|controller| !controller.disables_usb());
-        for (family, device) in &self.kept {
-            match family {
-                DeviceFamily::Hub if disabled.is_some() => {
-                    let text = "Can't add USB hub: USB is disabled for this domain";
-                    return Err(device.unsupported(text));
-                }
-                DeviceFamily::RedirectedDevice if !works => {
-                    return Err(device.unsupported(
-                        "cannot add redirected USB device: USB is disabled for this domain, \
-                         add a <controller type='usb'>",
-                    ));
-                }
-                _ => (),
+        let is_hub = |(family, _): &&(DeviceFamily, Element)| *family == DeviceFamily::Hub;
+        match self.kept.iter().find(is_hub) {
+            Some((_, hub)) if disabled.is_some() => {
+                Err(hub.unsupported("Can't add USB hub: USB is disabled for this domain"))
             }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn check_disks(&self) -> Result<()> {
@@ -211,52 +199,22 @@ impl Devices {
         }
     }
 
-    /// Channels and consoles of a kind need a controller.
-    fn add_serial_controllers(&mut self) {
-        let mut indexes = BTreeSet::new();
+    /// The controllers that channels, consoles and smart cards are attached to.
+    fn add_port_controllers(&mut self) {
+        let mut indexes = Vec::new();
         for (_, channel) in self.kept.iter().filter(|(it, _)| *it == DeviceFamily::Channel) {
             let target = channel.child("target").and_then(|target| target.attr("type"));
-            if target == Some("virtio") {
-                indexes.insert(controller_of(channel, "virtio-serial").unwrap_or(0));
-            }
+            let index = controller_of(channel.elements(), "virtio-serial").unwrap_or(0);
+            indexes.extend(Some(index).filter(|_| target == Some("virtio")));
         }
-        if self.consoles.iter().any(|console| console.target_type == "virtio") {
-            indexes.insert(0);
+        for console in self.consoles.iter().filter(|console| console.target_type == "virtio") {
+            indexes.push(controller_of(console.place.iter(), "virtio-serial").unwrap_or(0));
         }
-        for index in indexes {
-            self.require(ControllerKind::VirtioSerial, index);
-        }
-    }
-
-    /// Smart cards are in the slots of readers.
-    fn add_card_readers(&mut self) {
-        let mut indexes = BTreeSet::new();
-        let mut next = 0;
-        for (_, card) in self.kept.iter().filter(|(family, _)| *family == DeviceFamily::Smartcard) {
-            let Some(reader) = controller_of(card, "ccid") else { continue };
-            indexes.insert(reader);
-            let slot = card.child("address").and_then(|address| address.attr("slot"));
-            let slot = slot.and_then(|slot| slot.parse::<u32>().ok()).filter(|_| reader == 0);
-            next = next.max(slot.map_or(0, |slot| slot.saturating_add(1)));
-        }
-        for (_, card) in
-            self.kept.iter_mut().filter(|(family, _)| *family == DeviceFamily::Smartcard)
-        {
-            if card.child("address").is_some() {
-                continue;
-            }
-            let slot = [
-                ("type", "ccid".to_owned()),
-                ("controller", "0".to_owned()),
-                ("slot", next.to_string()),
-            ];
-            card.children.push(Node::Element(shape::element("address", &slot, Vec::new())));
-            indexes.insert(0);
-            next = next.saturating_add(1);
-        }
-        for index in indexes {
-            self.require(ControllerKind::Ccid, index);
-        }
+        indexes.into_iter().for_each(|index| self.require(ControllerKind::VirtioSerial, index));
+        let cards = self.kept.iter().filter(|(it, _)| *it == DeviceFamily::Smartcard);
+        let readers: Vec<_> =
+            cards.filter_map(|(_, card)| controller_of(card.elements(), "ccid")).collect();
+        readers.into_iter().for_each(|index| self.require(ControllerKind::Ccid, index));
     }
 }
 
@@ -276,10 +234,10 @@ fn before_or_after<'a, T: 'a>(
     end
 }
 
-/// The controller an address names, None when it is of another type.
-fn controller_of(device: &Element, kind: &str) -> Option<u32> {
-    let address = device.child("address").filter(|it| it.attr("type") == Some(kind))?;
-    address.attr("controller")?.parse().ok()
+/// The controller that an address of a type names, None when there is no such address.
+fn controller_of<'a>(mut place: impl Iterator<Item = &'a Element>, kind: &str) -> Option<u32> {
+    let is_it = |it: &&Element| it.name == "address" && it.attr("type") == Some(kind);
+    place.find(is_it)?.attr("controller")?.parse().ok()
 }
 
 #[cfg(test)]

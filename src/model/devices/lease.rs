@@ -8,7 +8,7 @@ use crate::xml::Element;
 /// What is kept of a lease.
 pub(super) fn read(element: &Element) -> Result<Element> {
     const TARGET: Shape =
-        Shape::new("target", &[attr("path", Kind::Text), attr("offset", Kind::Long).except("0")])
+        Shape::new("target", &[attr("path", Kind::Text), attr("offset", Kind::Long).unless("0")])
             .bare();
     let text = |name| {
         element

@@ -3,16 +3,29 @@
 //! What a container acts on is a type with a file of its own. The other families describe machines;
 //! they are kept as they are, normalised as libvirt does ([`DeviceFamily`]).
 
+mod audio;
+mod board;
+mod chardev;
+mod checks;
 mod console;
 mod controller;
 mod disk;
 mod family;
 mod filesystem;
+mod graphics;
 mod implicit;
 mod info;
+mod label;
 mod lease;
+mod listen;
+mod paravirtual;
+mod ports;
+mod spice;
 mod storage;
+mod tpm;
+mod video;
 
+pub use chardev::CharacterSource;
 pub use console::Console;
 pub use controller::{Controller, ControllerKind};
 pub use disk::{Disk, DiskBus, DiskDevice, DiskDriver, DiskSource};
@@ -40,19 +53,39 @@ pub struct Devices {
     pub filesystems: Vec<Filesystem>,
     /// Consoles; their ports are their positions.
     pub consoles: Vec<Console>,
-    /// Devices without effect on containers, in the order of the document.
+    /// Devices without effect on containers, family by family.
     pub kept: Vec<(DeviceFamily, Element)>,
 }
 
 impl Devices {
     /// Several `<devices>` count as one, as in libvirt.
     pub(super) fn parse(root: &Element) -> Result<Self> {
+        let elements: Vec<_> = root.children_named("devices").flat_map(Element::elements).collect();
+        checks::check_single(&elements)?;
         let mut devices = Self::default();
-        for device in root.children_named("devices").flat_map(Element::elements) {
+        for device in &elements {
             devices.add(device)?;
         }
+        checks::check(root, &elements)?;
         devices.complete()?;
         Ok(devices)
+    }
+
+    /// Fills in what devices get from each other.
+    fn complete(&mut self) -> Result<()> {
+        ports::number_ports(&mut self.kept, DeviceFamily::Serial)?;
+        ports::number_ports(&mut self.kept, DeviceFamily::Parallel)?;
+        ports::place_smartcards(&mut self.kept);
+        video::order(&mut self.kept);
+        self.attach()?;
+        self.kept.sort_by_key(|(family, _)| *family);
+        Ok(())
+    }
+
+    /// Removes what only those may see who may see secrets.
+    pub fn drop_secrets(&mut self) {
+        let graphics = self.kept.iter_mut().filter(|(it, _)| *it == DeviceFamily::Graphics);
+        graphics.for_each(|(_, element)| graphics::drop_secrets(element));
     }
 
     fn add(&mut self, device: &Element) -> Result<()> {
@@ -81,28 +114,25 @@ impl Devices {
         w.optional_leaf("emulator", self.emulator.as_deref());
         self.disks.iter().for_each(|disk| disk.format(w));
         self.controllers.iter().for_each(|controller| controller.format(w));
-        self.format_kept(w, &[F::Lease]);
+        self.format_kept(w, F::Lease, F::Lease);
         self.filesystems.iter().for_each(|filesystem| filesystem.format(w));
-        self.format_kept(w, &[F::Smartcard, F::Serial, F::Parallel]);
+        self.format_kept(w, F::Smartcard, F::Parallel);
         self.consoles.iter().for_each(|console| console.format(w, view));
-        self.format_kept(w, &[F::Channel, F::Input, F::Tpm, F::Graphics, F::Sound, F::Audio]);
-        self.format_kept(w, &[F::Video]);
-        self.format_kept(w, &[F::RedirectedDevice, F::RedirectFilter, F::Hub, F::Watchdog]);
-        self.format_kept(w, &[F::MemoryBalloon, F::Nvram, F::Rng, F::Panic, F::SharedMemory]);
-        self.format_kept(w, &[F::Memory, F::Crypto, F::Iommu, F::Vsock]);
+        self.format_kept(w, F::Channel, F::Video);
+        self.format_kept(w, F::RedirectedDevice, F::Vsock);
         w.close();
     }
 
-    fn format_kept(&self, w: &mut Writer, families: &[DeviceFamily]) {
-        for family in families {
-            let of_family = self.kept.iter().filter(|(it, _)| it == family);
-            of_family.for_each(|(_, element)| shape::format(w, element));
-        }
+    /// Writes the families between two, which are included.
+    fn format_kept(&self, w: &mut Writer, first: DeviceFamily, last: DeviceFamily) {
+        let between = self.kept.iter().filter(|(it, _)| (first..=last).contains(it));
+        between.for_each(|(_, element)| shape::format(w, element));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::model::samples::{parse, printed};
 
     #[test]
@@ -113,6 +143,20 @@ mod tests {
         assert_eq!(devices.emulator.as_deref(), Some("/a"));
         assert_eq!(devices.consoles.len(), 2);
         assert_eq!(printed(text)[0], "    <emulator>/a</emulator>");
+    }
+
+    #[test]
+    fn passwords_are_secrets() {
+        let mut devices = parse("").devices;
+        let screen = shape::element(
+            "graphics",
+            &[("type", "vnc".to_owned()), ("passwd", "x".to_owned())],
+            Vec::new(),
+        );
+        devices.kept.push((DeviceFamily::Graphics, screen));
+        devices.drop_secrets();
+        let left = &devices.kept[0].1.attributes;
+        assert_eq!(*left, [("type".to_owned(), "vnc".to_owned())]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::samples::document;
 use super::super::{
-    AccessMode, Console, Controller, ControllerKind, Disk, Filesystem, FilesystemDriverKind,
+    AccessMode, Controller, ControllerKind, Disk, Filesystem, FilesystemDriverKind,
     FilesystemSource,
 };
 use super::*;
@@ -13,6 +13,8 @@ use crate::xml::Node;
 const FULL: &str = include_str!("../../../tests/data/full.xml");
 const ALL: &str = include_str!("../../../tests/data/all.xml");
 const ALL_PRINTED: &str = include_str!("../../../tests/data/all-printed.xml");
+const MACHINE: &str = include_str!("../../../tests/data/machine.xml");
+const MACHINE_PRINTED: &str = include_str!("../../../tests/data/machine-printed.xml");
 const LIVE: &str = include_str!("../../../tests/data/full-live.xml");
 const MINIMAL: &str = include_str!("../../../tests/data/minimal.xml");
 const MINIMAL_PRINTED: &str = include_str!("../../../tests/data/minimal-printed.xml");
@@ -29,6 +31,15 @@ fn every_family_is_printed_as_libvirt_does() {
     domain.fill_host_defaults("x86_64", "/usr/lib/libvirt/libvirt_lxc");
     assert_eq!(domain.format(View::Inactive), ALL_PRINTED);
     assert_eq!(Domain::parse(ALL_PRINTED).unwrap(), domain);
+}
+
+/// Devices of machines, of each kind as many as may be or two, in the wrong order.
+#[test]
+fn devices_of_machines_are_printed_as_libvirt_does() {
+    let mut domain = Domain::parse(MACHINE).unwrap();
+    domain.fill_host_defaults("x86_64", "/usr/lib/libvirt/libvirt_lxc");
+    assert_eq!(domain.format(View::Inactive), MACHINE_PRINTED);
+    assert_eq!(Domain::parse(MACHINE_PRINTED).unwrap(), domain);
 }
 
 #[test]
@@ -159,20 +170,59 @@ fn disks() -> impl Strategy<Value = Vec<Disk>> {
     })
 }
 
+/// Controllers of the kinds that nothing else here asks for.
 fn controllers() -> impl Strategy<Value = Vec<Controller>> {
-    proptest::collection::btree_set((proptest::sample::select(ControllerKind::ALL), 0..9_u32), 0..5)
+    let kinds = ControllerKind::ALL.iter().copied();
+    let free = |kind: &ControllerKind| {
+        !matches!(kind, ControllerKind::VirtioSerial | ControllerKind::Ccid)
+    };
+    let kind = proptest::sample::select(kinds.filter(free).collect::<Vec<_>>());
+    proptest::collection::btree_set((kind, 0..9_u32), 0..5)
         .prop_map(|set| set.into_iter().map(|(kind, index)| Controller::new(kind, index)).collect())
 }
 
+/// Consoles and devices that are only kept, each document with the text somewhere.
+fn kept_devices() -> impl Strategy<Value = Devices> {
+    const DEVICES: &[&str] = &[
+        "<console type='unix'><source mode='bind' path='@'/></console>",
+        "<console type='pty'><log file='@' append='off'/><target type='virtio'/></console>",
+        "<console><address type='virtio-serial' controller='3'/></console>",
+        "<serial type='tcp'><source host='@' service='@'/></serial>",
+        "<serial><target type='usb-serial' port='7'/><address type='usb' port='1.2'/></serial>",
+        "<parallel type='dev'><source path='/'><seclabel model='@' relabel='no'/></source>\
+         </parallel>",
+        "<channel type='unix'><source path='@'/><target type='virtio' name='@'/>\
+         <address type='virtio-serial' controller='2'/></channel>",
+        "<smartcard mode='host-certificates'><certificate>@</certificate>\
+         <certificate>@</certificate><certificate/></smartcard>",
+        "<smartcard mode='host'><address type='ccid' controller='1' slot='4'/></smartcard>",
+        "<graphics type='vnc' port='0' passwd='@' keymap='@'/><video><model type='xen'/></video>",
+        "<graphics type='rdp' listen='@'/><video><model type='vga' heads='0'/></video>",
+        "<graphics type='spice'><listen type='network' network='@'/></graphics>\
+         <video><model type='qxl' ram='3'/></video>",
+        "<sound model='ich6'><codec type='micro'/></sound>",
+        "<rng model='virtio'><backend model='random'>@</backend></rng>",
+        "<rng model='virtio'><backend model='egd' type='null'/></rng>",
+        "<shmem name='a'><server path='@'/><size unit='k'>1025</size></shmem>",
+        "<tpm><backend type='external'><source type='unix' path='@'/></backend></tpm>",
+    ];
+    (proptest::sample::subsequence(DEVICES, 0..=DEVICES.len()).prop_shuffle(), text()).prop_map(
+        |(devices, text)| {
+            let mut w = xml::Writer::new();
+            w.leaf("x", &[], &text);
+            let written = w.finish();
+            let text = written.trim_end().trim_start_matches("<x>").trim_end_matches("</x>");
+            let devices = devices.concat().replace('@', text);
+            Domain::parse(&document(&format!("<devices>{devices}</devices>"))).unwrap().devices
+        },
+    )
+}
+
 fn devices() -> impl Strategy<Value = Devices> {
-    (option::of(text()), vec(filesystem(), 0..4), 0..4_u32, disks(), controllers()).prop_map(
-        |(emulator, filesystems, consoles, disks, controllers)| Devices {
-            emulator,
-            disks,
-            controllers,
-            filesystems,
-            consoles: (0..consoles).map(Console::new).collect(),
-            ..Devices::default()
+    (option::of(text()), disks(), controllers(), vec(filesystem(), 0..4), kept_devices()).prop_map(
+        |(emulator, disks, controllers, filesystems, mut devices)| {
+            devices.controllers.extend(controllers);
+            Devices { emulator, disks, filesystems, ..devices }
         },
     )
 }

@@ -9,6 +9,7 @@ pub mod facts;
 pub mod host;
 pub mod inventory;
 pub mod network;
+pub mod nsvirsh;
 pub mod process;
 pub mod tree;
 
@@ -18,6 +19,7 @@ pub use document::Document;
 pub use events::{Events, Step};
 pub use facts::{Facts, probe};
 pub use host::Host;
+pub use nsvirsh::{Nsvirsh, Said};
 
 use std::time::Duration;
 

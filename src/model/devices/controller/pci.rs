@@ -23,7 +23,7 @@ pub(super) fn model(element: &Element) -> Result<Option<Element>> {
         "spapr-pci-host-bridge",
         "pcie-pci-bridge",
     ];
-    const MODEL: Shape = Shape::new("model", &[attr("name", Kind::Word(NAMES)).except("none")]);
+    const MODEL: Shape = Shape::new("model", &[attr("name", Kind::Word(NAMES)).unless("none")]);
     MODEL.read_one(element)
 }
 

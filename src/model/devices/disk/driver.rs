@@ -60,7 +60,7 @@ impl DiskDriver {
 }
 
 const CACHES: &[&str] = &["default", "none", "writethrough", "writeback", "directsync", "unsafe"];
-const CACHE: Shape = Shape::new("driver", &[attr("cache", Kind::Word(CACHES)).except("default")]);
+const CACHE: Shape = Shape::new("driver", &[attr("cache", Kind::Word(CACHES)).unless("default")]);
 
 const POLICIES: &[&str] = &["stop", "report", "ignore", "enospace"];
 
@@ -77,7 +77,7 @@ const REST: Shape = Shape::new(
         attr("discard", Kind::Word(&["unmap", "ignore"])),
         attr("iothread", Kind::Positive),
         attr("detect_zeroes", Kind::Word(&["on", "off", "unmap"])),
-        attr("queues", Kind::Number).except("0"),
-        attr("queue_size", Kind::Number).except("0"),
+        attr("queues", Kind::Number).unless("0"),
+        attr("queue_size", Kind::Number).unless("0"),
     ],
 );

@@ -10,10 +10,10 @@ pub(super) fn geometry(disk: &Element) -> Result<Option<Element>> {
     const GEOMETRY: Shape = Shape::new(
         "geometry",
         &[
-            attr("cyls", Kind::Number).except("0"),
-            attr("heads", Kind::Number).except("0"),
-            attr("secs", Kind::Number).except("0"),
-            attr("trans", Kind::Word(&["default", "none", "auto", "lba"])).except("default"),
+            attr("cyls", Kind::Number).unless("0"),
+            attr("heads", Kind::Number).unless("0"),
+            attr("secs", Kind::Number).unless("0"),
+            attr("trans", Kind::Word(&["default", "none", "auto", "lba"])).unless("default"),
         ],
     );
     let is_whole =
@@ -26,8 +26,8 @@ pub(super) fn block_sizes(disk: &Element) -> Result<Option<Element>> {
     const SIZES: Shape = Shape::new(
         "blockio",
         &[
-            attr("logical_block_size", Kind::Number).except("0"),
-            attr("physical_block_size", Kind::Number).except("0"),
+            attr("logical_block_size", Kind::Number).unless("0"),
+            attr("physical_block_size", Kind::Number).unless("0"),
         ],
     );
     SIZES.read_one(disk)
