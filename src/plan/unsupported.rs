@@ -14,6 +14,7 @@ use crate::model::{
 /// Fails at the first element that is not honoured, naming it and what there is instead.
 pub(super) fn check(domain: &Domain) -> Result<()> {
     let refused = identity(domain).into_iter().chain(limits(domain)).chain(timers(domain));
+    let refused = refused.chain(devices(domain));
     match refused.into_iter().find(|(is_wanted, ..)| *is_wanted) {
         None => check_filesystems(domain).and_then(|()| check_disks(domain)),
         Some((_, element, instead)) => Err(refusal(domain, element, instead)),
@@ -116,6 +117,23 @@ fn timers(domain: &Domain) -> [Refusal; 1] {
     [(is_local && wanted, "<timer>", "no clock devices are made")]
 }
 
+/// Devices that nobody makes.
+fn devices(domain: &Domain) -> [Refusal; 2] {
+    let devices = &domain.devices;
+    [
+        (
+            !devices.interfaces.is_empty(),
+            "<interface>",
+            "there are only the host's network and <privnet/>",
+        ),
+        (
+            !devices.host_devices.is_empty(),
+            "<hostdev>",
+            "containers have only the devices that all have",
+        ),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +171,9 @@ mod tests {
             "<devices><filesystem type='block'><source dev='/d'/><target dir='/'/></filesystem>\
              </devices>",
             "<devices><filesystem><source socket='/s'/><target dir='/'/></filesystem></devices>",
+            "<devices><interface type='ethernet'/></devices>",
+            "<devices><hostdev mode='capabilities' type='misc'><source><char>/dev/fuse</char>\
+             </source></hostdev></devices>",
         ];
         for text in cases {
             let error = refusal(text).unwrap_or_else(|| panic!("{text} is not refused"));

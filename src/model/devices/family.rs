@@ -1,6 +1,6 @@
 //! The families of devices that containers have no use for.
 
-use super::{audio, board, graphics, lease, paravirtual, ports, tpm, video};
+use super::{audio, board, graphics, lease, paravirtual, ports, tpm, usb, video};
 use crate::error::Result;
 use crate::model::read::words;
 use crate::xml::Element;
@@ -83,7 +83,8 @@ impl DeviceFamily {
             Self::Memory => board::memory(device),
             Self::Iommu => board::iommu(device).map(Some),
             Self::Vsock => paravirtual::vsock(device).map(Some),
-            Self::RedirectFilter | Self::Hub => Ok(None),
+            Self::Hub => usb::hub(device),
+            Self::RedirectFilter => usb::filter(device),
         }
     }
 }

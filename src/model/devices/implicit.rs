@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::info::Drive;
-use super::{Controller, ControllerKind, DeviceFamily, Devices, Disk, DiskBus, disk};
+use super::{Controller, ControllerKind, DeviceFamily, Devices, Disk, DiskBus, disk, hostdev};
 use crate::error::Result;
 use crate::model::read::detail;
 use crate::xml::Element;
 
 /// The most controllers of a kind that a document may ask for without writing them down. libvirt
 /// has no limit, and makes as many as memory allows of one number.
-const MAX_IMPLIED: u32 = 1024;
+pub(super) const MAX_IMPLIED: u32 = 1024;
 
 impl Devices {
     /// Puts a disk where libvirt does: with those of its bus, by its name.
@@ -45,7 +45,8 @@ impl Devices {
         self.check_usb()?;
         self.check_disks()?;
         self.share_limits();
-        self.add_drive_controllers()?;
+        let host_devices = self.place_host_devices()?;
+        self.add_drive_controllers(host_devices)?;
         self.add_port_controllers();
         let controllers = std::mem::take(&mut self.controllers);
         controllers.into_iter().for_each(|controller| self.insert_controller(controller));
@@ -110,13 +111,7 @@ impl Devices {
         {
             return Err(detail(&first.kept, "No master USB controller specified"));
         }
-        let is_hub = |(family, _): &&(DeviceFamily, Element)| *family == DeviceFamily::Hub;
-        match self.kept.iter().find(is_hub) {
-            Some((_, hub)) if disabled.is_some() => {
-                Err(hub.unsupported("Can't add USB hub: USB is disabled for this domain"))
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     fn check_disks(&self) -> Result<()> {
@@ -164,15 +159,31 @@ impl Devices {
         }
     }
 
+    /// SCSI devices of the host are drives, too. Returns the last controller they are on.
+    fn place_host_devices(&mut self) -> Result<Option<u32>> {
+        let scsi = || self.disks.iter().filter(|disk| disk.bus == DiskBus::Scsi);
+        for drive in self.host_devices.iter().filter_map(hostdev::drive) {
+            if let Some(disk) = scsi().find(|disk| disk.drive() == Some(drive)) {
+                let (name, Drive { controller, bus, target, unit }) = (&disk.target, drive);
+                return Err(disk.target_kept.unsupported(format_args!(
+                    "using disk target name '{name}' conflicts with SCSI host device address \
+                     controller='{controller}' bus='{bus}' target='{target}' unit='{unit}'"
+                )));
+            }
+        }
+        let taken: Vec<_> = scsi().filter_map(Disk::drive).collect();
+        Ok(hostdev::place(&mut self.host_devices, taken.into_iter()))
+    }
+
     /// The controllers that drives are on, and those before them.
-    fn add_drive_controllers(&mut self) -> Result<()> {
+    fn add_drive_controllers(&mut self, last_of_host: Option<u32>) -> Result<()> {
         for (kind, bus) in [
             (ControllerKind::Scsi, DiskBus::Scsi),
             (ControllerKind::Fdc, DiskBus::Fdc),
             (ControllerKind::Ide, DiskBus::Ide),
             (ControllerKind::Sata, DiskBus::Sata),
         ] {
-            let mut last = None;
+            let mut last = last_of_host.filter(|_| kind == ControllerKind::Scsi);
             for disk in self.disks.iter().filter(|disk| disk.bus == bus) {
                 let Some(drive) = disk.drive() else { continue };
                 if drive.controller >= MAX_IMPLIED {

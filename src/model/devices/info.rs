@@ -23,7 +23,6 @@ impl Place {
     /// Of what a machine can boot from.
     pub(super) const BOOT: Self = Self { boot: true, rom: false };
     /// Of what a machine can boot from, with code of its own.
-    #[allow(dead_code, reason = "no family has all of it yet")]
     pub(super) const BOOTABLE: Self = Self { boot: true, rom: true };
 
     /// What is kept of a device's place, in the order it is written in.
@@ -262,8 +261,7 @@ fn ccw(element: &Element) -> Result<Element> {
 const PCI: [(&str, u64, usize); 4] =
     [("domain", MAX_32, 4), ("bus", 0xff, 2), ("slot", 0x1f, 2), ("function", 7, 1)];
 
-/// The address of a PCI device, elsewhere also that of the source.
-pub(super) fn pci(element: &Element) -> Result<Element> {
+fn pci(element: &Element) -> Result<Element> {
     let mut values = Vec::new();
     for (name, ..) in PCI {
         values.push(number_of(element, name)?.unwrap_or(0));

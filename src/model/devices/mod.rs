@@ -9,12 +9,15 @@ mod chardev;
 mod checks;
 mod console;
 mod controller;
+mod digits;
 mod disk;
 mod family;
 mod filesystem;
 mod graphics;
+mod hostdev;
 mod implicit;
 mod info;
+mod interface;
 mod label;
 mod lease;
 mod listen;
@@ -23,6 +26,7 @@ mod ports;
 mod spice;
 mod storage;
 mod tpm;
+mod usb;
 mod video;
 
 pub use chardev::CharacterSource;
@@ -32,6 +36,12 @@ pub use disk::{Disk, DiskBus, DiskDevice, DiskDriver, DiskSource};
 pub use family::DeviceFamily;
 pub use filesystem::{
     AccessMode, Filesystem, FilesystemDriver, FilesystemDriverKind, FilesystemSource,
+};
+pub use hostdev::{GuestReset, HostDevice, HostDeviceSource, StartupPolicy, Subsystem, UsbDevice};
+pub use interface::{
+    DirectMode, FilterReference, Interface, InterfaceAddress, InterfaceSocket, InterfaceSource,
+    LinkBandwidth, LinkState, LiveInterface, Mac, MacAddress, MacOrigin, NativeMode, Rate, Route,
+    SocketKind, VirtualPort, VirtualPortKind, Vlan, VlanTag,
 };
 pub use storage::StorageKind;
 
@@ -51,8 +61,12 @@ pub struct Devices {
     pub controllers: Vec<Controller>,
     /// What is mounted, in this order.
     pub filesystems: Vec<Filesystem>,
+    /// Network devices, in the order of the document.
+    pub interfaces: Vec<Interface>,
     /// Consoles; their ports are their positions.
     pub consoles: Vec<Console>,
+    /// Devices of the host, in the order of the document.
+    pub host_devices: Vec<HostDevice>,
     /// Devices without effect on containers, family by family.
     pub kept: Vec<(DeviceFamily, Element)>,
 }
@@ -67,6 +81,8 @@ impl Devices {
             devices.add(device)?;
         }
         checks::check(root, &elements)?;
+        usb::check_filters(&elements)?;
+        usb::check_usb(&elements)?;
         devices.complete()?;
         Ok(devices)
     }
@@ -96,6 +112,22 @@ impl Devices {
             "disk" => self.insert_disk(Disk::parse(device)?),
             "controller" => self.insert_controller(Controller::parse(device)?),
             "filesystem" => self.filesystems.push(Filesystem::parse(device)?),
+            "interface" => {
+                let interface = Interface::parse(device)?;
+                let is_there = interface.source.on_bus().is_some_and(|it| self.has_on_bus(it));
+                check_host_device(device, is_there)?;
+                self.interfaces.push(interface);
+            }
+            "hostdev" => {
+                let found = HostDevice::parse(device)?;
+                let is_there = match found.source.on_bus() {
+                    Some(on_bus) => self.has_on_bus(on_bus),
+                    None => self.host_devices.iter().any(|it| it.source.is_same(&found.source)),
+                };
+                check_host_device(device, is_there)?;
+                hostdev::check_placement(device, &self.host_devices, &found)?;
+                self.host_devices.push(found);
+            }
             "console" => {
                 let port = u32::try_from(self.consoles.len()).unwrap_or(u32::MAX);
                 self.consoles.push(Console::parse(device, port)?);
@@ -108,6 +140,13 @@ impl Devices {
         Ok(())
     }
 
+    /// Whether a device of the host is there, of an interface or by itself.
+    fn has_on_bus(&self, device: &Subsystem) -> bool {
+        let devices = self.host_devices.iter().filter_map(|device| device.source.on_bus());
+        let interfaces = self.interfaces.iter().filter_map(|it| it.source.on_bus());
+        devices.chain(interfaces).any(|earlier| earlier.is_same(device))
+    }
+
     pub(super) fn format(&self, w: &mut Writer, view: View) {
         use DeviceFamily as F;
         w.open("devices", &[]);
@@ -116,9 +155,11 @@ impl Devices {
         self.controllers.iter().for_each(|controller| controller.format(w));
         self.format_kept(w, F::Lease, F::Lease);
         self.filesystems.iter().for_each(|filesystem| filesystem.format(w));
+        self.interfaces.iter().for_each(|interface| interface.format(w, view));
         self.format_kept(w, F::Smartcard, F::Parallel);
         self.consoles.iter().for_each(|console| console.format(w, view));
         self.format_kept(w, F::Channel, F::Video);
+        self.host_devices.iter().for_each(|device| device.format(w));
         self.format_kept(w, F::RedirectedDevice, F::Vsock);
         w.close();
     }
@@ -127,6 +168,13 @@ impl Devices {
     fn format_kept(&self, w: &mut Writer, first: DeviceFamily, last: DeviceFamily) {
         let between = self.kept.iter().filter(|(it, _)| (first..=last).contains(it));
         between.for_each(|(_, element)| shape::format(w, element));
+    }
+}
+
+fn check_host_device(element: &Element, is_there: bool) -> Result<()> {
+    match is_there {
+        true => Err(element.error("Hostdev already exists in the domain configuration")),
+        false => Ok(()),
     }
 }
 

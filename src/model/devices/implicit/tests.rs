@@ -136,3 +136,21 @@ fn limits_are_shared_in_a_group() {
     assert_eq!(limits("vda").as_deref(), Some("5"));
     assert_eq!(limits("vdc"), None);
 }
+
+#[test]
+fn scsi_devices_of_the_host_are_behind_the_disks() {
+    let hostdev = |address: &str| {
+        format!(
+            "<hostdev type='scsi'><source><adapter name='a'/>\
+             <address bus='0' target='0' unit='0'/></source>{address}</hostdev>"
+        )
+    };
+    let all = "abcdefg".chars().map(|letter| disk(&format!("sd{letter}"), "")).collect::<String>();
+    assert_eq!(controllers(&(hostdev("") + &all)), ["scsi 0", "scsi 1"]);
+    let taken = hostdev("<address type='drive' unit='1'/>") + &disk("sdb", "");
+    assert_faults(&[(
+        &devices(&taken),
+        "unsupported configuration: line 3: using disk target name 'sdb' conflicts with SCSI host \
+         device address controller='0' bus='0' target='0' unit='1'",
+    )]);
+}
