@@ -6,7 +6,7 @@ use super::{
     BlockTune, Clock, Cpu, CpuTune, Devices, Features, IdMap, IoThreads, LifecycleAction,
     LockFailureAction, MemoryTune, NumaTune, Os, ProcessLimit, SecurityLabel, SharedNamespaces,
     Uuid, Vcpus, identity, iothreads, kept, memory, metadata, namespaces, processes, resource,
-    seclabel, shape, sysinfo, unsupported,
+    seclabel, shape, sysinfo,
 };
 use crate::error::Result;
 use crate::xml::{self, Element, Writer};
@@ -113,7 +113,6 @@ impl Domain {
     /// Reads a document that is a tree already.
     pub fn parse_element(root: &Element) -> Result<Self> {
         check_root(root)?;
-        unsupported::check(root)?;
         let (memory, current_memory) = memory::parse(root)?;
         let mut vcpus = Vcpus::parse(root)?;
         let iothreads = IoThreads::parse(root)?;
