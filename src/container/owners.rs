@@ -50,7 +50,7 @@ impl<'a> Owners<'a> {
     pub(super) fn map(&self, mount: &DetachedMount, source: &Path) -> Result<(), Failure> {
         let source = source.display();
         let owner = fstat(mount).attempt("examine", &source)?.st_uid;
-        if !self.can_map(mount, owner, false).attempt("map the owners in", &source)? {
+        if !self.can_map(mount, owner, true).attempt("map the owners in", &source)? {
             eprintln!(
                 "nsvirt-lxc: what is in {source} keeps its owners, it has no id-mapped mounts"
             );

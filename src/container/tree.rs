@@ -8,13 +8,13 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::{Mode, SFlag, fstat, makedev, mknodat};
-use nix::unistd::{fchdir, pivot_root, symlinkat};
+use nix::unistd::{chdir, fchdir, pivot_root, symlinkat};
 
 use super::owners::Owners;
 use super::place::{self, Links};
@@ -47,9 +47,8 @@ pub(super) fn build(
 /// Copies of the parts of the host that the plan mounts, in the order of its steps.
 fn open_sources(plan: &Plan, owners: &Owners<'_>) -> Result<Vec<Option<DetachedMount>>, Failure> {
     let source = |step: &Step| match step {
-        Step::Mount { source: Source::Host(path), .. } => {
-            let mount =
-                clone_tree(path, false).attempt("open file system source", path.display())?;
+        Step::Mount { source: Source::Host { path, .. }, .. } => {
+            let mount = clone_tree(path).attempt("open file system source", path.display())?;
             owners.map(&mount, path)?;
             Ok(Some(mount))
         }
@@ -58,15 +57,15 @@ fn open_sources(plan: &Plan, owners: &Owners<'_>) -> Result<Vec<Option<DetachedM
     plan.steps.iter().map(source).collect()
 }
 
-fn clone_tree(path: &Path, recursive: bool) -> io::Result<DetachedMount> {
-    mounts::clone_tree(&CString::new(path.as_os_str().as_bytes())?, recursive)
+/// A copy of a part of the host, with what is mounted below it.
+fn clone_tree(path: &Path) -> io::Result<DetachedMount> {
+    mounts::clone_tree(&CString::new(path.as_os_str().as_bytes())?, true)
 }
 
 /// Makes the root `/` and lets the host's tree go.
 fn enter_root(root: &Root, owners: &Owners<'_>) -> Result<(), Failure> {
     let source = root.source.display();
-    let tree =
-        clone_tree(&root.source, true).attempt("open root file system", source.to_string())?;
+    let tree = clone_tree(&root.source).attempt("open root file system", source.to_string())?;
     owners.map_root(&tree, &root.source)?;
     if root.readonly {
         mounts::set_attributes(tree.as_fd(), attributes::RDONLY, 0, true)
@@ -89,7 +88,7 @@ fn carry_out(
     devpts: &DetachedMount,
 ) -> Result<(), Failure> {
     match step {
-        Step::Clear { path } => clear(path).attempt("unmount", path),
+        Step::Clear { path } => clear(Path::new(path)).attempt("unmount", path),
         Step::Mount { source: Source::Terminals, target, .. } => attach(devpts, target),
         Step::Mount { source: from, target, attributes } => {
             let mount = match source {
@@ -97,7 +96,12 @@ fn carry_out(
                 None => inside(from, *attributes),
             };
             let what = describe(from);
-            attach(&mount.attempt(&format!("mount {what} on"), target)?, target)
+            let mount = mount.attempt(&format!("mount {what} on"), target)?;
+            attach(&mount, target)?;
+            match from {
+                Source::Host { without, .. } => empty(&mount, without).attempt("unmount in", what),
+                _ => Ok(()),
+            }
         }
         Step::Directory { path } => place::directory(Path::new(path), links(path))
             .map(drop)
@@ -126,8 +130,15 @@ fn link(path: &str, target: &str) -> io::Result<()> {
     Ok(symlinkat(target, parent, name.as_path())?)
 }
 
+/// Unmounts what is at paths below a mount, wherever that is: its own path may lead elsewhere.
+fn empty(mount: &DetachedMount, paths: &[PathBuf]) -> nix::Result<()> {
+    fchdir(mount)?;
+    paths.iter().try_for_each(|path| clear(path))?;
+    chdir("/")
+}
+
 /// Unmounts all that is stacked at a path; nothing there is fine.
-fn clear(path: &str) -> nix::Result<()> {
+fn clear(path: &Path) -> nix::Result<()> {
     loop {
         match umount2(path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
             Ok(()) => {}
@@ -146,32 +157,38 @@ fn inside(source: &Source, wanted: u64) -> io::Result<DetachedMount> {
             mounts::new_filesystem(kind, &options, wanted)
         }
         Source::Inside(path) => {
-            let mount = clone_inside(path)?;
+            let mount = clone_inside(path, false)?;
             let writable = attributes::RDONLY & !wanted;
             mounts::set_attributes(mount.as_fd(), wanted, writable, false)?;
             Ok(mount)
         }
-        Source::Console(number) => restrict(clone_inside(&format!("/dev/pts/{number}"))?, wanted),
+        Source::Bind(path) => restrict(clone_inside(path, true)?, wanted),
+        Source::Console(number) => {
+            restrict(clone_inside(&format!("/dev/pts/{number}"), false)?, wanted)
+        }
         // Both were opened before the host's tree went; there is no step that comes here.
-        Source::Host(_) | Source::Terminals => Err(io::Error::from(io::ErrorKind::InvalidInput)),
+        Source::Host { .. } | Source::Terminals => {
+            Err(io::Error::from(io::ErrorKind::InvalidInput))
+        }
     }
 }
 
-fn clone_inside(path: &str) -> io::Result<DetachedMount> {
-    mounts::clone_place(place::find(Path::new(path), links(path))?.as_fd())
+fn clone_inside(path: &str, recursive: bool) -> io::Result<DetachedMount> {
+    mounts::clone_place(place::find(Path::new(path), links(path))?.as_fd(), recursive)
 }
 
+/// Takes rights away from a mount and all that is mounted below it.
 fn restrict(mount: DetachedMount, attributes: u64) -> io::Result<DetachedMount> {
     if attributes != 0 {
-        mounts::set_attributes(mount.as_fd(), attributes, 0, false)?;
+        mounts::set_attributes(mount.as_fd(), attributes, 0, true)?;
     }
     Ok(mount)
 }
 
 fn describe(source: &Source) -> String {
     match source {
-        Source::Host(path) => path.display().to_string(),
-        Source::Inside(path) => path.clone(),
+        Source::Host { path, .. } => path.display().to_string(),
+        Source::Inside(path) | Source::Bind(path) => path.clone(),
         Source::New { kind, .. } => kind.clone(),
         Source::Terminals => "devpts".to_owned(),
         Source::Console(number) => format!("console {number}"),

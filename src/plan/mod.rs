@@ -287,11 +287,19 @@ pub enum Step {
 /// Where a mount comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {
-    /// A directory or file of the host, without the mounts below it.
-    Host(PathBuf),
+    /// A directory or file of the host, with what is mounted below it.
+    Host {
+        /// Its path.
+        path: PathBuf,
+        /// Mount points below it that stay empty.
+        without: Vec<PathBuf>,
+    },
     /// Something that is in the container's tree already; unlike a part of the host it becomes
     /// writable again where the step does not say read-only.
     Inside(String),
+    /// A directory or file of the container's tree, with what is mounted below it: no more can be
+    /// done with it than there.
+    Bind(String),
     /// A new file system, made in the container's namespaces.
     New {
         /// Its type, as in `/proc/filesystems`.

@@ -24,6 +24,9 @@ const DEVICES: [(&str, u32, u32); 6] = [
 /// devpts by major number.
 const WITHOUT_NODE: [(u32, Option<u32>); 3] = [(5, Some(2)), (10, Some(229)), (136, None)];
 
+/// The kernel's file systems on the host, which are not the container's.
+const KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
+
 /// Links every container has in `/dev`.
 const LINKS: [(&str, &str); 4] = [
     ("/dev/fd", "/proc/self/fd"),
@@ -40,7 +43,7 @@ pub(super) fn allowed_devices() -> Vec<(u32, Option<u32>)> {
 
 /// All steps after the root is in place.
 pub(super) fn steps(domain: &Domain, host: &Host, root: &Root) -> Vec<Step> {
-    let mut steps: Vec<Step> = ["/proc", "/sys", "/dev"].map(clear).into();
+    let mut steps: Vec<Step> = KERNEL.map(clear).into();
     steps.extend(kernel(domain, host));
     steps.extend(cgroups(host));
     steps.extend(devices(domain));
@@ -49,8 +52,16 @@ pub(super) fn steps(domain: &Domain, host: &Host, root: &Root) -> Vec<Step> {
     steps
 }
 
-fn clear(path: &str) -> Step {
-    Step::Clear { path: path.to_owned() }
+fn clear(path: impl Into<String>) -> Step {
+    Step::Clear { path: path.into() }
+}
+
+/// A directory of the host without what it would bring along of the kernel's file systems: through
+/// the host's `/proc` a process inside could reach everything outside.
+fn of_host(dir: &str) -> Source {
+    let below = KERNEL.iter().filter_map(|path| Path::new(path).strip_prefix(dir).ok());
+    let without = below.filter(|rest| !rest.as_os_str().is_empty()).map(Path::to_owned).collect();
+    Source::Host { path: dir.into(), without }
 }
 
 fn mount(source: Source, target: impl Into<String>, attributes: u64) -> Step {
@@ -158,17 +169,17 @@ fn filesystem(filesystem: &Filesystem, host: &Host) -> Vec<Step> {
     let access = if *readonly { RDONLY } else { 0 };
     match source {
         FilesystemSource::Mount { dir } => {
-            let mut steps = vec![mount(Source::Host(dir.into()), target, access)];
+            let mut steps = vec![mount(of_host(dir), target, access)];
             steps.extend(masks(host, Path::new(dir), target));
             steps
         }
+        FilesystemSource::Bind { dir } => vec![mount(Source::Bind(dir.clone()), target, access)],
         FilesystemSource::Ram { usage } => {
             let size = usage.saturating_mul(1024).to_string();
             vec![mount(new("tmpfs", &[("size", &size)]), target, NOSUID | NODEV | access)]
         }
         // Refused before.
-        FilesystemSource::Bind { .. }
-        | FilesystemSource::Block { .. }
+        FilesystemSource::Block { .. }
         | FilesystemSource::File { .. }
         | FilesystemSource::Template { .. }
         | FilesystemSource::Volume { .. }

@@ -117,7 +117,7 @@ fn the_kernels_file_systems_come_first_and_in_order() {
     ];
     assert_eq!(targets, expected);
     let Some(Step::Mount { source, attributes, .. }) = plan.steps.last() else { panic!() };
-    assert_eq!(*source, Source::Host("/srv/data".into()));
+    assert_eq!(*source, Source::Host { path: "/srv/data".into(), without: Vec::new() });
     assert_eq!(*attributes, attributes::RDONLY);
 }
 

@@ -32,11 +32,17 @@ fn check_filesystems(domain: &Domain) -> Result<()> {
         }
         let (kind, at) = (source.kind(), format_args!(" at '{target}'"));
         let element = match source {
-            FilesystemSource::Mount { .. } | FilesystemSource::Ram { .. } => continue,
+            FilesystemSource::Mount { .. }
+            | FilesystemSource::Bind { .. }
+            | FilesystemSource::Ram { .. } => continue,
             FilesystemSource::Socket { .. } => format!("<filesystem> with a socket{at}"),
             _ => format!("<filesystem type='{kind}'>{at}"),
         };
-        return Err(refusal(domain, element, "only directories (mount) and memory (ram) are"));
+        return Err(refusal(
+            domain,
+            element,
+            "only directories (mount, bind) and memory (ram) are",
+        ));
     }
     Ok(())
 }

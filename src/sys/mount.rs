@@ -74,9 +74,10 @@ pub fn clone_tree(path: &CStr, recursive: bool) -> io::Result<DetachedMount> {
     clone(libc::AT_FDCWD, path, if recursive { libc::AT_RECURSIVE } else { 0 })
 }
 
-/// [`clone_tree`] of what a descriptor refers to (`O_PATH` will do), without what is below it.
-pub fn clone_place(place: BorrowedFd<'_>) -> io::Result<DetachedMount> {
-    clone(place.as_raw_fd(), c"", libc::AT_EMPTY_PATH)
+/// [`clone_tree`] of what a descriptor refers to (`O_PATH` will do).
+pub fn clone_place(place: BorrowedFd<'_>, recursive: bool) -> io::Result<DetachedMount> {
+    let below = if recursive { libc::AT_RECURSIVE } else { 0 };
+    clone(place.as_raw_fd(), c"", libc::AT_EMPTY_PATH | below)
 }
 
 fn clone(directory: RawFd, path: &CStr, flags: libc::c_int) -> io::Result<DetachedMount> {

@@ -16,6 +16,7 @@ mod arrows;
 mod bad_input;
 mod ends;
 mod files;
+mod filesystems;
 mod groups;
 mod hello;
 mod hostile;
