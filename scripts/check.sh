@@ -20,6 +20,9 @@ needs() {
 needs cc build-essential
 # The containers of the tests run on it. It must be the static one, see below.
 needs busybox busybox-static
+# Images and devices with file systems, for the tests.
+needs mkfs.ext4 e2fsprogs
+needs losetup mount
 # What schemas/domain is compared with, and by.
 needs xmllint libxml2-utils
 needs /usr/share/libvirt/schemas/domain.rng libvirt0

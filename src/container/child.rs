@@ -15,12 +15,11 @@ use super::account::Identity;
 use super::owners::Owners;
 use super::placement::Groups;
 use super::protocol::{self, Attempt, Failure};
-use super::start::{self, Report};
+use super::start::{self, Prepared, Report};
 use super::tree;
 use super::user_namespace::Tree;
 use crate::plan::{MemoryPolicy, Plan};
 use crate::security::capabilities;
-use crate::sys::mount::DetachedMount;
 use crate::sys::{fd, keyring, link, mempolicy, tty};
 
 /// Turns this process into the container's init, or reports why it cannot and ends.
@@ -35,11 +34,11 @@ use crate::sys::{fd, keyring, link, mempolicy, tty};
 /// ([`super::user_namespace`] has the other side of the numbered steps).
 pub(super) fn become_init(
     plan: &Plan,
-    devpts: &DetachedMount,
+    prepared: &Prepared,
     groups: &Groups<'_>,
     reporter: OwnedFd,
 ) -> ! {
-    let Err(failure) = set_up(plan, devpts, groups, &reporter);
+    let Err(failure) = set_up(plan, prepared, groups, &reporter);
     // Nobody is there to be told when this fails: the supervisor is gone, and so are we.
     let _ = protocol::send(reporter.as_fd(), &Report::Failed(failure), &[]);
     std::process::exit(1)
@@ -47,7 +46,7 @@ pub(super) fn become_init(
 
 fn set_up(
     plan: &Plan,
-    devpts: &DetachedMount,
+    prepared: &Prepared,
     groups: &Groups<'_>,
     reporter: &OwnedFd,
 ) -> Result<Infallible, Failure> {
@@ -56,7 +55,7 @@ fn set_up(
     unshare(CloneFlags::CLONE_NEWCGROUP).attempt("create a cgroup namespace", "")?;
     if plan.id_maps.is_empty() {
         umask(Mode::empty());
-        tree::build(plan, devpts, &Owners::new(&plan.id_maps, None))?;
+        tree::build(plan, prepared, &Owners::new(&plan.id_maps, None))?;
     } else {
         enter_tree(reporter)?;
     }

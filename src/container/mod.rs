@@ -5,7 +5,8 @@
 //! 1. The daemon executes `nsvirt-lxc` with a plan on descriptor 0 and a socket on descriptor 1,
 //!    hears that it listens, writes its record and says [`protocol::Request::Go`] ([`supervisor`],
 //!    [`listener`]).
-//! 2. The supervisor makes the terminals and clones a child into new namespaces ([`start`]).
+//! 2. The supervisor makes the terminals, mounts what takes a device ([`volumes`]), and clones a
+//!    child into new namespaces ([`start`]).
 //! 3. The child makes itself a container, step by step, and executes init ([`child`], [`tree`],
 //!    [`account`]); where it has ids of its own, with help from outside ([`user_namespace`]).
 //! 4. The supervisor reports, then relays consoles and answers the daemon until init ends
@@ -25,6 +26,8 @@ mod place;
 mod placement;
 pub mod protocol;
 mod start;
+mod superblock;
 pub mod supervisor;
 mod tree;
 mod user_namespace;
+mod volumes;

@@ -27,17 +27,17 @@ impl<'a> Owners<'a> {
         Self { maps, namespace }
     }
 
-    /// Makes the root, with what is mounted below it as far as that can be, the container's.
-    pub(super) fn map_root(&self, tree: &DetachedMount, source: &Path) -> Result<(), Failure> {
-        let source = source.display();
-        let owner = fstat(tree).attempt("examine", &source)?.st_uid;
-        if self.can_map(tree, owner, true).attempt("map the owners in", &source)? {
+    /// Makes the root or a volume the container's, with what is mounted below it as far as that
+    /// can be; `what` it is, is for messages.
+    pub(super) fn map_whole(&self, tree: &DetachedMount, what: &str) -> Result<(), Failure> {
+        let owner = fstat(tree).attempt("examine", what)?.st_uid;
+        if self.can_map(tree, owner).attempt("map the owners in", what)? {
             return Ok(());
         }
         let root = IdMaps::outside(&self.maps.uids, 0).unwrap_or_default();
         Err(Failure {
             attempt: format!(
-                "use root file system {source}: it belongs to user {owner} of the host and not to \
+                "use {what}: it belongs to user {owner} of the host and not to \
                  the container's root, {root}, and its file system has no id-mapped mounts: move \
                  it to one that has, such as ext4, or change its owners"
             ),
@@ -50,7 +50,7 @@ impl<'a> Owners<'a> {
     pub(super) fn map(&self, mount: &DetachedMount, source: &Path) -> Result<(), Failure> {
         let source = source.display();
         let owner = fstat(mount).attempt("examine", &source)?.st_uid;
-        if !self.can_map(mount, owner, true).attempt("map the owners in", &source)? {
+        if !self.can_map(mount, owner).attempt("map the owners in", &source)? {
             eprintln!(
                 "nsvirt-lxc: what is in {source} keeps its owners, it has no id-mapped mounts"
             );
@@ -58,7 +58,7 @@ impl<'a> Owners<'a> {
         Ok(())
     }
 
-    fn can_map(&self, mount: &DetachedMount, owner: u32, below: bool) -> std::io::Result<bool> {
+    fn can_map(&self, mount: &DetachedMount, owner: u32) -> std::io::Result<bool> {
         use std::os::fd::AsFd;
         let Some(namespace) = self.namespace else {
             return Ok(true);
@@ -67,7 +67,7 @@ impl<'a> Owners<'a> {
             return Ok(true);
         }
         // Without the rest, such as the host's /proc, where only that is in the way.
-        for recursive in [below, false] {
+        for recursive in [true, false] {
             match mounts::map_owners(mount.as_fd(), namespace, recursive) {
                 Ok(()) => return Ok(true),
                 Err(error) => match error.raw_os_error().map(Errno::from_raw) {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::placement::Groups;
 use super::protocol::{Attempt, Failure};
-use super::{child, protocol, user_namespace};
+use super::{child, protocol, user_namespace, volumes};
 use crate::plan::{IdMaps, Namespace, Plan, attributes};
 use crate::sys::clone::{Side, clone3};
 use crate::sys::mount::{DetachedMount, new_filesystem};
@@ -42,6 +42,14 @@ pub(super) struct Init {
     pub(super) terminals: Vec<Terminal>,
 }
 
+/// What the supervisor mounts for the child's tree, attached to nothing.
+pub(super) struct Prepared {
+    /// The container's instance of devpts.
+    pub(super) devpts: DetachedMount,
+    /// The plan's volumes.
+    pub(super) volumes: Vec<DetachedMount>,
+}
+
 /// One terminal of the container.
 pub(super) struct Terminal {
     /// The side the supervisor reads and writes, non-blocking.
@@ -53,6 +61,7 @@ pub(super) struct Terminal {
 /// Starts the container and returns when init has been executed.
 pub(super) fn start(plan: &Plan) -> Result<Init, Failure> {
     let (devpts, terminals) = terminals(plan)?;
+    let prepared = Prepared { devpts, volumes: volumes::mount_all(&plan.volumes)? };
     let kind = SockType::SeqPacket;
     let (report, reporter) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC)
         .attempt("make a socket pair", "")?;
@@ -60,13 +69,13 @@ pub(super) fn start(plan: &Plan) -> Result<Init, Failure> {
     let side = clone3(namespaces(plan), group.as_ref().map(File::as_fd))
         .attempt("create the container's namespaces", "")?;
     match side {
-        Side::Child => child::become_init(plan, &devpts, &groups, reporter),
+        Side::Child => child::become_init(plan, &prepared, &groups, reporter),
         Side::Parent { pid, pidfd } => {
             drop(reporter);
             let set_up = if plan.id_maps.is_empty() {
                 Ok(())
             } else {
-                user_namespace::set_up(plan, &devpts, pid, &pidfd, &report)
+                user_namespace::set_up(plan, &prepared, pid, &pidfd, &report)
             };
             match set_up.and_then(|()| hear(&report)) {
                 Ok(()) => Ok(Init { pid, pidfd, terminals }),
@@ -144,8 +153,9 @@ fn terminals(plan: &Plan) -> Result<(DetachedMount, Vec<Terminal>), Failure> {
         IdMaps::outside(&plan.id_maps.gids, 5).unwrap_or(root)
     };
     let options = [("ptmxmode", "0666"), ("mode", "0620"), ("gid", &group.to_string())];
-    let devpts = new_filesystem("devpts", &options, attributes::NOSUID | attributes::NOEXEC)
-        .attempt("make an instance of devpts", "")?;
+    let devpts =
+        new_filesystem("devpts", "devpts", &options, attributes::NOSUID | attributes::NOEXEC)
+            .attempt("make an instance of devpts", "")?;
     let terminals = plan.consoles.iter().map(|_| {
         let master = open_master(Some(&devpts), c"ptmx").attempt("open a terminal", "ptmx")?;
         let slave = tty::open_slave(master.as_fd()).attempt("open a terminal", "")?;

@@ -19,7 +19,8 @@ use nix::unistd::{chdir, fchdir, pivot_root, symlinkat};
 use super::owners::Owners;
 use super::place::{self, Links};
 use super::protocol::{Attempt, Failure};
-use crate::plan::{Plan, Root, Source, Step, attributes};
+use super::start::Prepared;
+use crate::plan::{Plan, RootSource, Source, Step, attributes};
 use crate::sys::mount::{self as mounts, DetachedMount};
 
 /// Where the kernel's file systems are, and where nothing else may pretend to be.
@@ -29,23 +30,27 @@ const KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
 ///
 /// Runs in a mount namespace of its own, with `umask` 0: in the child, or for a child with ids of
 /// its own in the builder ([`super::user_namespace`]).
-pub(super) fn build(
-    plan: &Plan,
-    devpts: &DetachedMount,
-    owners: &Owners<'_>,
-) -> Result<(), Failure> {
+pub(super) fn build(plan: &Plan, prepared: &Prepared, owners: &Owners<'_>) -> Result<(), Failure> {
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_PRIVATE | MsFlags::MS_REC, None::<&str>)
         .attempt("make mounts private below", "/")?;
-    let sources = open_sources(plan, owners)?;
-    enter_root(&plan.root, owners)?;
+    let sources = open_sources(plan, prepared, owners)?;
+    enter_root(plan, prepared, owners)?;
     for (step, source) in plan.steps.iter().zip(sources) {
-        carry_out(step, source, devpts)?;
+        carry_out(step, source, prepared)?;
     }
     Ok(())
 }
 
-/// Copies of the parts of the host that the plan mounts, in the order of its steps.
-fn open_sources(plan: &Plan, owners: &Owners<'_>) -> Result<Vec<Option<DetachedMount>>, Failure> {
+/// What the plan mounts of the host, as the container's: copies of its parts, in the order of the
+/// steps, and volumes.
+fn open_sources(
+    plan: &Plan,
+    prepared: &Prepared,
+    owners: &Owners<'_>,
+) -> Result<Vec<Option<DetachedMount>>, Failure> {
+    for (volume, mount) in plan.volumes.iter().zip(&prepared.volumes) {
+        owners.map_whole(mount, &volume.to_string())?;
+    }
     let source = |step: &Step| match step {
         Step::Mount { source: Source::Host { path, .. }, .. } => {
             let mount = clone_tree(path).attempt("open file system source", path.display())?;
@@ -63,19 +68,28 @@ fn clone_tree(path: &Path) -> io::Result<DetachedMount> {
 }
 
 /// Makes the root `/` and lets the host's tree go.
-fn enter_root(root: &Root, owners: &Owners<'_>) -> Result<(), Failure> {
-    let source = root.source.display();
-    let tree = clone_tree(&root.source).attempt("open root file system", source.to_string())?;
-    owners.map_root(&tree, &root.source)?;
-    if root.readonly {
+fn enter_root(plan: &Plan, prepared: &Prepared, owners: &Owners<'_>) -> Result<(), Failure> {
+    let (copy, source);
+    let tree = match &plan.root.source {
+        RootSource::Directory(path) => {
+            source = path.display().to_string();
+            copy = clone_tree(path).attempt("open root file system", &source)?;
+            owners.map_whole(&copy, &format!("root file system {source}"))?;
+            &copy
+        }
+        RootSource::Volume(number) => {
+            source = plan.volumes.get(*number).map(ToString::to_string).unwrap_or_default();
+            volume(prepared, *number).attempt("open root file system", &source)?
+        }
+    };
+    if plan.root.readonly {
         mounts::set_attributes(tree.as_fd(), attributes::RDONLY, 0, true)
             .attempt("make read-only root file system", &source)?;
     }
     // Any directory does as the place to mount it on: it is left behind with the host's tree.
-    let place = open(&root.source, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
-        .attempt("open root file system", &source)?;
-    mounts::attach(&tree, place.as_fd()).attempt("mount root file system", &source)?;
-    fchdir(&tree).attempt("enter root file system", &source)?;
+    let place = open("/", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).attempt("open", "/")?;
+    mounts::attach(tree, place.as_fd()).attempt("mount root file system", &source)?;
+    fchdir(tree).attempt("enter root file system", &source)?;
     // Old and new root in one place (pivot_root(2)), so that the container needs no directory for
     // the old one: it lies over the new root, and is taken off.
     pivot_root(".", ".").attempt("change the root to", &source)?;
@@ -85,11 +99,17 @@ fn enter_root(root: &Root, owners: &Owners<'_>) -> Result<(), Failure> {
 fn carry_out(
     step: &Step,
     source: Option<DetachedMount>,
-    devpts: &DetachedMount,
+    prepared: &Prepared,
 ) -> Result<(), Failure> {
     match step {
         Step::Clear { path } => clear(Path::new(path)).attempt("unmount", path),
-        Step::Mount { source: Source::Terminals, target, .. } => attach(devpts, target),
+        Step::Mount { source: Source::Terminals, target, .. } => attach(&prepared.devpts, target),
+        Step::Mount { source: Source::Volume(number), target, attributes } => {
+            let mount = volume(prepared, *number).attempt("mount on", target)?;
+            mounts::set_attributes(mount.as_fd(), *attributes, 0, true)
+                .attempt("restrict the file system at", target)?;
+            attach(mount, target)
+        }
         Step::Mount { source: from, target, attributes } => {
             let mount = match source {
                 Some(mount) => restrict(mount, *attributes),
@@ -154,7 +174,7 @@ fn inside(source: &Source, wanted: u64) -> io::Result<DetachedMount> {
         Source::New { kind, options } => {
             let options: Vec<(&str, &str)> =
                 options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-            mounts::new_filesystem(kind, &options, wanted)
+            mounts::new_filesystem(kind, kind, &options, wanted)
         }
         Source::Inside(path) => {
             let mount = clone_inside(path, false)?;
@@ -166,8 +186,8 @@ fn inside(source: &Source, wanted: u64) -> io::Result<DetachedMount> {
         Source::Console(number) => {
             restrict(clone_inside(&format!("/dev/pts/{number}"), false)?, wanted)
         }
-        // Both were opened before the host's tree went; there is no step that comes here.
-        Source::Host { .. } | Source::Terminals => {
+        // They were opened before the host's tree went; there is no step that comes here.
+        Source::Host { .. } | Source::Volume(_) | Source::Terminals => {
             Err(io::Error::from(io::ErrorKind::InvalidInput))
         }
     }
@@ -190,9 +210,14 @@ fn describe(source: &Source) -> String {
         Source::Host { path, .. } => path.display().to_string(),
         Source::Inside(path) | Source::Bind(path) => path.clone(),
         Source::New { kind, .. } => kind.clone(),
+        Source::Volume(number) => format!("volume {number}"),
         Source::Terminals => "devpts".to_owned(),
         Source::Console(number) => format!("console {number}"),
     }
+}
+
+fn volume(prepared: &Prepared, number: usize) -> io::Result<&DetachedMount> {
+    prepared.volumes.get(number).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))
 }
 
 /// Mounts on a path, which is made as a directory or an empty file when it is missing.

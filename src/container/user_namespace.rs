@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use super::owners::Owners;
 use super::protocol::{self, Attempt, Failure};
-use super::start::{self, Report, Terminal};
+use super::start::{self, Prepared, Report, Terminal};
 use super::tree;
 use crate::plan::{IdMaps, Plan};
 use crate::sys::clone::{Side, clone3};
@@ -70,7 +70,7 @@ pub(super) fn hand_over(
 /// Takes the child, of which `init` is a pidfd, through its steps.
 pub(super) fn set_up(
     plan: &Plan,
-    devpts: &DetachedMount,
+    prepared: &Prepared,
     pid: i32,
     init: &OwnedFd,
     report: &OwnedFd,
@@ -89,14 +89,14 @@ pub(super) fn set_up(
     let path = format!("/proc/{pid}/ns/user");
     let namespace = File::open(&path).attempt("open", &path)?;
     let owners = Owners::new(&plan.id_maps, Some(namespace.as_fd()));
-    let tree = have_built(plan, devpts, &owners, init)?;
+    let tree = have_built(plan, prepared, &owners, init)?;
     protocol::send(report.as_fd(), &Tree, &[tree.as_fd()]).attempt("reach the child", "")
 }
 
 /// Runs the builder in the child's PID namespace, whose `/proc` it mounts.
 fn have_built(
     plan: &Plan,
-    devpts: &DetachedMount,
+    prepared: &Prepared,
     owners: &Owners<'_>,
     init: &OwnedFd,
 ) -> Result<OwnedFd, Failure> {
@@ -107,7 +107,7 @@ fn have_built(
     setns(init, CloneFlags::CLONE_NEWPID).attempt("enter the container's PID namespace", "")?;
     let side = clone3(0, None);
     if let Ok(Side::Child) = side {
-        build(plan, devpts, owners, init, &reporter);
+        build(plan, prepared, owners, init, &reporter);
     }
     setns(own, CloneFlags::CLONE_NEWPID).attempt("return to the PID namespace", "")?;
     let Side::Parent { pidfd, .. } = side.attempt("create the container's builder", "")? else {
@@ -126,12 +126,12 @@ fn have_built(
 
 fn build(
     plan: &Plan,
-    devpts: &DetachedMount,
+    prepared: &Prepared,
     owners: &Owners<'_>,
     init: &OwnedFd,
     reporter: &OwnedFd,
 ) -> ! {
-    let said = match make_tree(plan, devpts, owners, init) {
+    let said = match make_tree(plan, prepared, owners, init) {
         Ok(tree) => protocol::send(reporter.as_fd(), &Report::Built, &[tree.as_fd()]),
         Err(failure) => protocol::send(reporter.as_fd(), &Report::Failed(failure), &[]),
     };
@@ -142,7 +142,7 @@ fn build(
 /// The builder's steps, with the supervisor's rights, in the child's PID namespace.
 fn make_tree(
     plan: &Plan,
-    devpts: &DetachedMount,
+    prepared: &Prepared,
     owners: &Owners<'_>,
     init: &OwnedFd,
 ) -> Result<OwnedFd, Failure> {
@@ -155,7 +155,7 @@ fn make_tree(
     // After that: changing ids forgets it.
     prctl::set_pdeathsig(Signal::SIGKILL).attempt("die with the supervisor", "")?;
     umask(Mode::empty());
-    tree::build(plan, devpts, owners)?;
+    tree::build(plan, prepared, owners)?;
     setns(init, CloneFlags::CLONE_NEWUSER).attempt("enter the container's user namespace", "")?;
     unshare(CloneFlags::CLONE_NEWNS).attempt("lock the container's mounts", "")?;
     let own = Path::new("/proc/self/ns/mnt");

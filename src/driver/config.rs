@@ -28,6 +28,9 @@ pub struct Config {
     pub supervisor: Option<PathBuf>,
     /// Where network namespaces have names for `<lxc:sharenet type='netns'>`; `/run/netns`.
     pub netns_directory: Option<PathBuf>,
+    /// Where the templates of `<filesystem type='template'>` are; `templates` in the daemon's
+    /// directory of state.
+    pub templates: Option<PathBuf>,
 }
 
 impl Config {
@@ -104,6 +107,11 @@ impl Paths {
     /// Records, sockets and exits of what runs, `UUID.*`.
     pub fn runs(&self) -> PathBuf {
         self.run.join("lxc")
+    }
+
+    /// What containers changed of their templates, `UUID/`.
+    pub fn overlays(&self) -> PathBuf {
+        self.lib.join("overlays")
     }
 
     /// Logs of the domains, `NAME.log`.

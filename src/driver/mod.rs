@@ -193,11 +193,23 @@ impl Driver {
     /// Publishes what a transition says, and forgets a domain that is no more.
     fn settle(&self, domain: &Domain, transition: lifecycle::Transition) {
         if transition.next.is_none() {
-            self.registry.release(domain);
+            self.release(domain);
         }
         if let Some(event) = transition.event {
             self.tell(domain, EventKind::Lifecycle(event));
         }
+    }
+
+    /// Forgets a domain that does not exist (any more), with what it changed of its templates.
+    fn release(&self, domain: &Domain) {
+        if !domain.exists() {
+            match self.store.set_aside_overlays(domain.uuid) {
+                Ok(overlays) => remove(overlays.into_iter().collect()),
+                Err(error) => tracing::error!("after the end of '{}': {error}", domain.name),
+            }
+        }
+        // Last: from here on somebody may use its UUID anew.
+        self.registry.release(domain);
     }
 
     fn tell(&self, domain: &Domain, kind: EventKind) {
@@ -206,6 +218,20 @@ impl Driver {
         // An error means that nobody has subscribed.
         let _ = self.events.send(event);
     }
+}
+
+/// Removes directories meanwhile; what is left when the daemon ends is the next one's.
+fn remove(directories: Vec<PathBuf>) {
+    if directories.is_empty() {
+        return;
+    }
+    tokio::task::spawn_blocking(move || {
+        for directory in directories {
+            if let Err(error) = std::fs::remove_dir_all(&directory) {
+                tracing::error!("cannot remove {}: {error}", directory.display());
+            }
+        }
+    });
 }
 
 fn matches_flags(snapshot: &Snapshot, flags: u32) -> bool {

@@ -52,6 +52,7 @@ impl Driver {
             events: broadcast::Sender::new(EVENT_BACKLOG),
             _lock: lock,
         });
+        super::remove(driver.store.overlays_set_aside());
         driver.load()?;
         driver.reconnect().await?;
         driver.autostart().await?;
@@ -135,7 +136,7 @@ impl Driver {
             snapshot.reason =
                 if exited { reason::SHUTOFF_SHUTDOWN } else { reason::SHUTOFF_FAILED };
         });
-        self.registry.release(domain);
+        self.release(domain);
         Ok(())
     }
 

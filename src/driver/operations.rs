@@ -61,7 +61,7 @@ impl Driver {
         let document = self.parse(text, flags & DEFINE_VALIDATE != 0)?;
         let domain = self.registry.claim(document.uuid, &document.name)?;
         let defined = self.define_claimed(&domain, document).await;
-        defined.inspect_err(|_| self.registry.release(&domain))?;
+        defined.inspect_err(|_| self.release(&domain))?;
         Ok(domain)
     }
 
@@ -120,7 +120,7 @@ impl Driver {
         let document = self.parse(text, flags & START_VALIDATE != 0)?;
         let domain = self.registry.claim(document.uuid, &document.name)?;
         let created = self.create_claimed(&domain, &document).await;
-        created.inspect_err(|_| self.registry.release(&domain))?;
+        created.inspect_err(|_| self.release(&domain))?;
         Ok(domain)
     }
 

@@ -4,6 +4,7 @@
 //! the new one. A record says what runs; it needs no sync, since nothing of it runs after a power
 //! cut. Names are checked by the model: none leads out of a directory.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,9 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain, View};
 use crate::plan::RunFiles;
 use crate::xml::{self, Writer};
+
+/// How the names of directories begin that are only there to be removed.
+const REMOVED: &str = ".removed-";
 
 /// The daemon's files.
 #[derive(Debug, Clone)]
@@ -91,6 +95,28 @@ impl Store {
         remove(&file).map_err(|e| failed("remove", &file, e))?;
         let directory = self.paths.definitions();
         sync_directory(&directory).map_err(|e| failed("sync", &directory, e))
+    }
+
+    /// Puts what a domain changed of its templates where no start finds it, and says where that
+    /// is; removing it takes its time.
+    pub(super) fn set_aside_overlays(&self, domain: Uuid) -> Result<Option<PathBuf>> {
+        let overlays = self.paths.overlays();
+        let (from, to) = (
+            overlays.join(domain.to_string()),
+            overlays.join(format!("{REMOVED}{}", Uuid::new_v4())),
+        );
+        match fs::rename(&from, &to) {
+            Ok(()) => Ok(Some(to)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed("remove", &from, error)),
+        }
+    }
+
+    /// What a daemon before has put aside and not removed.
+    pub(super) fn overlays_set_aside(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.paths.overlays()).into_iter().flatten().flatten();
+        let is_removed = |name: &OsStr| name.as_encoded_bytes().starts_with(REMOVED.as_bytes());
+        entries.filter(|it| is_removed(&it.file_name())).map(|it| it.path()).collect()
     }
 
     /// Makes or removes the link that starts a domain with the daemon.

@@ -1,16 +1,15 @@
 //! From model to plan: the one function, and what it refuses.
 
-use std::path::PathBuf;
-
 use super::arch::guest_archs;
+use super::filesystems::{Filesystems, filesystems};
 use super::limits::limits;
 use super::placement::place;
 use super::{
-    Host, Namespace, Placement, Plan, Present, Root, RunFiles, capabilities, consoles, ids, init,
-    mounts, namespaces,
+    Host, Namespace, Placement, Plan, Present, RunFiles, capabilities, consoles, ids, init, mounts,
+    namespaces,
 };
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Domain, Filesystem, FilesystemSource, LifecycleAction};
+use crate::model::{Domain, LifecycleAction};
 
 /// Plans one start of a domain.
 ///
@@ -26,7 +25,7 @@ pub fn build(
     namespaces::check(domain)?;
     super::unsupported::check(domain)?;
     let linux32 = is_linux32(domain, host)?;
-    let root = root(domain, host)?;
+    let Filesystems { root, steps, volumes } = filesystems(domain, host)?;
     let placed = place(domain, present)?;
     let shared: Vec<_> = namespaces::shared(domain).into_iter().map(|(kind, _)| kind).collect();
     let own_name = !shared.contains(&Namespace::Uts);
@@ -39,8 +38,9 @@ pub fn build(
         id_maps: ids::id_maps(domain, host)?,
         private_network: domain.features.privnet,
         shared_namespaces: shared,
-        steps: mounts::steps(domain, host, &root),
         root,
+        steps: mounts::steps(domain, host).into_iter().chain(steps).collect(),
+        volumes,
         hostname: own_name.then(|| init::hostname(&domain.name)),
         consoles: consoles::consoles(domain)?,
         drop_capabilities: capabilities::dropped(&domain.features.capabilities),
@@ -51,24 +51,6 @@ pub fn build(
             LifecycleAction::Restart | LifecycleAction::RenameRestart
         ),
     })
-}
-
-/// The file system for `/`. libvirt takes the host's own, writable, when there is none; nobody
-/// wants that by accident, so it has to be asked for.
-fn root(domain: &Domain, host: &Host) -> Result<Root> {
-    match domain.devices.filesystems.iter().find(|filesystem| filesystem.target == "/") {
-        Some(Filesystem { source: FilesystemSource::Mount { dir }, readonly, .. }) => {
-            Ok(Root { source: PathBuf::from(dir), readonly: *readonly })
-        }
-        Some(_) => Err(unsupported("the file system for '/' must be of type 'mount'")),
-        None if host.allow_host_root => Ok(Root { source: PathBuf::from("/"), readonly: false }),
-        None => Err(unsupported(format!(
-            "domain '{}' has no file system for '/': add <filesystem type='mount'> with \
-             <source dir='...'/> and <target dir='/'/> (source '/' means the host's own root), \
-             or set allow_host_root in the daemon's configuration",
-            domain.name
-        ))),
-    }
 }
 
 /// Whether the container is of the host's 32-bit alternative; any other than these two is refused.

@@ -10,6 +10,7 @@ mod build;
 mod capabilities;
 mod changes;
 mod consoles;
+mod filesystems;
 mod ids;
 mod init;
 mod limits;
@@ -30,6 +31,7 @@ pub use limits::{
 pub use namespaces::shared as shared_namespaces;
 pub use placement::{MemoryPolicy, Node};
 
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -71,6 +73,10 @@ pub struct Host {
     pub user_namespaces: bool,
     /// Whether a user namespace may have ids of the host's root in it.
     pub allow_host_root_ids: bool,
+    /// Where templates are that a document names without a path.
+    pub templates: PathBuf,
+    /// Where the changes to templates are kept, a directory for each domain.
+    pub overlays: PathBuf,
     /// Directories of the daemon (sockets, definitions) that no container may see.
     pub private_directories: Vec<PathBuf>,
 }
@@ -175,6 +181,9 @@ pub struct Plan {
     /// Namespaces that are taken from elsewhere: their descriptors come with
     /// [`Go`](crate::container::protocol::Request::Go), in this order.
     pub shared_namespaces: Vec<Namespace>,
+    /// What the supervisor mounts for the tree before there is a container, which may not open the
+    /// devices.
+    pub volumes: Vec<Volume>,
     /// The tree that becomes `/`.
     pub root: Root,
     /// What is then done to the tree, in order.
@@ -238,10 +247,55 @@ impl Namespace {
 /// The tree that becomes the container's `/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Root {
-    /// Directory of the host.
-    pub source: PathBuf,
+    /// What it is.
+    pub source: RootSource,
     /// Read-only, with all that is mounted below it.
     pub readonly: bool,
+}
+
+/// What a root can be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RootSource {
+    /// Directory of the host.
+    Directory(PathBuf),
+    /// Volume N of the plan.
+    Volume(usize),
+}
+
+/// A file system that takes a device, or changes that are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Volume {
+    /// On a block device of the host.
+    Device {
+        /// Its path.
+        path: PathBuf,
+        /// Nothing is to be written.
+        readonly: bool,
+    },
+    /// In a file of the host, as it is.
+    Image {
+        /// Its path.
+        path: PathBuf,
+        /// The file is only to be read.
+        readonly: bool,
+    },
+    /// A directory of the host that stays as it is, with changes in another.
+    Layers {
+        /// The directory.
+        lower: PathBuf,
+        /// The daemon's directory for the changes, made where it is missing.
+        changes: PathBuf,
+    },
+}
+
+impl fmt::Display for Volume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Device { path, .. } => write!(f, "block device {}", path.display()),
+            Self::Image { path, .. } => write!(f, "image {}", path.display()),
+            Self::Layers { lower, .. } => write!(f, "template {}", lower.display()),
+        }
+    }
 }
 
 /// One step on the container's tree. Paths are absolute and inside the container.
@@ -307,6 +361,8 @@ pub enum Source {
         /// `key=value`, or a flag where the value is empty.
         options: Vec<(String, String)>,
     },
+    /// Volume N of the plan.
+    Volume(usize),
     /// The container's instance of devpts.
     Terminals,
     /// Terminal N of the container.

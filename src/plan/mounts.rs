@@ -1,4 +1,4 @@
-//! The order of mounts: kernel file systems, devices, control groups, then the document's own.
+//! The order of mounts: kernel file systems, devices, control groups; then come the document's own.
 //!
 //! libvirt's order and flags, with its defects left out: control groups are seen through a
 //! namespace of their own instead of the host's whole tree, and what the root brings along at
@@ -7,8 +7,8 @@
 use std::path::Path;
 
 use super::attributes::{NODEV, NOEXEC, NOSUID, RDONLY};
-use super::{Hierarchy, HierarchyKind, Host, Root, Source, Step};
-use crate::model::{Domain, Filesystem, FilesystemSource};
+use super::{Hierarchy, HierarchyKind, Host, Source, Step};
+use crate::model::Domain;
 
 /// Character devices every container has.
 const DEVICES: [(&str, u32, u32); 6] = [
@@ -41,14 +41,12 @@ pub(super) fn allowed_devices() -> Vec<(u32, Option<u32>)> {
     nodes.chain(WITHOUT_NODE).collect()
 }
 
-/// All steps after the root is in place.
-pub(super) fn steps(domain: &Domain, host: &Host, root: &Root) -> Vec<Step> {
+/// The steps after the root is in place, and before the document's file systems.
+pub(super) fn steps(domain: &Domain, host: &Host) -> Vec<Step> {
     let mut steps: Vec<Step> = KERNEL.map(clear).into();
     steps.extend(kernel(domain, host));
     steps.extend(cgroups(host));
     steps.extend(devices(domain));
-    steps.extend(masks(host, &root.source, "/"));
-    steps.extend(filesystems(domain, host));
     steps
 }
 
@@ -58,17 +56,17 @@ fn clear(path: impl Into<String>) -> Step {
 
 /// A directory of the host without what it would bring along of the kernel's file systems: through
 /// the host's `/proc` a process inside could reach everything outside.
-fn of_host(dir: &str) -> Source {
+pub(super) fn of_host(dir: &str) -> Source {
     let below = KERNEL.iter().filter_map(|path| Path::new(path).strip_prefix(dir).ok());
     let without = below.filter(|rest| !rest.as_os_str().is_empty()).map(Path::to_owned).collect();
     Source::Host { path: dir.into(), without }
 }
 
-fn mount(source: Source, target: impl Into<String>, attributes: u64) -> Step {
+pub(super) fn mount(source: Source, target: impl Into<String>, attributes: u64) -> Step {
     Step::Mount { source, target: target.into(), attributes }
 }
 
-fn new(kind: &str, options: &[(&str, &str)]) -> Source {
+pub(super) fn new(kind: &str, options: &[(&str, &str)]) -> Source {
     let options = options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
     Source::New { kind: kind.to_owned(), options: options.collect() }
 }
@@ -149,40 +147,11 @@ fn devices(domain: &Domain) -> Vec<Step> {
 
 /// Covers the daemon's own directories where a directory of the host, mounted at `target`, would
 /// show them: with the sockets in there a process inside could command the daemon outside.
-fn masks(host: &Host, source: &Path, target: &str) -> Vec<Step> {
+pub(super) fn masks(host: &Host, source: &Path, target: &str) -> Vec<Step> {
     let hidden = host.private_directories.iter().filter_map(|path| {
         let rest = path.strip_prefix(source).ok()?;
         Path::new(target).join(rest).into_os_string().into_string().ok()
     });
     let empty = || new("tmpfs", &[("mode", "0"), ("size", "0")]);
     hidden.map(|path| mount(empty(), path, NOSUID | NODEV | NOEXEC | RDONLY)).collect()
-}
-
-/// The document's file systems in its order, without the root.
-fn filesystems(domain: &Domain, host: &Host) -> Vec<Step> {
-    let below = domain.devices.filesystems.iter().filter(|filesystem| filesystem.target != "/");
-    below.flat_map(|filesystem| self::filesystem(filesystem, host)).collect()
-}
-
-fn filesystem(filesystem: &Filesystem, host: &Host) -> Vec<Step> {
-    let Filesystem { source, target, readonly, .. } = filesystem;
-    let access = if *readonly { RDONLY } else { 0 };
-    match source {
-        FilesystemSource::Mount { dir } => {
-            let mut steps = vec![mount(of_host(dir), target, access)];
-            steps.extend(masks(host, Path::new(dir), target));
-            steps
-        }
-        FilesystemSource::Bind { dir } => vec![mount(Source::Bind(dir.clone()), target, access)],
-        FilesystemSource::Ram { usage } => {
-            let size = usage.saturating_mul(1024).to_string();
-            vec![mount(new("tmpfs", &[("size", &size)]), target, NOSUID | NODEV | access)]
-        }
-        // Refused before.
-        FilesystemSource::Block { .. }
-        | FilesystemSource::File { .. }
-        | FilesystemSource::Template { .. }
-        | FilesystemSource::Volume { .. }
-        | FilesystemSource::Socket { .. } => Vec::new(),
-    }
 }

@@ -16,6 +16,8 @@ fn host() -> Host {
         allow_host_root: false,
         user_namespaces: true,
         allow_host_root_ids: false,
+        templates: "/srv/templates".into(),
+        overlays: "/srv/overlays".into(),
         private_directories: vec![PathBuf::from("/srv/nsvirt/run")],
     }
 }
@@ -146,7 +148,8 @@ fn no_root_no_start() {
     assert_eq!(error.code, ErrorCode::ConfigUnsupported);
     assert!(error.message.contains("allow_host_root"), "{error}");
     let allowed = Host { allow_host_root: true, ..host() };
-    assert_eq!(plan(&domain(""), &allowed).unwrap().root.source, PathBuf::from("/"));
+    let root = plan(&domain(""), &allowed).unwrap().root.source;
+    assert_eq!(root, RootSource::Directory(PathBuf::from("/")));
     let named = "<filesystem><source dir='/'/><target dir='/'/><readonly/></filesystem>";
     let plan = plan(&domain(named), &host()).unwrap();
     assert!(plan.root.readonly);

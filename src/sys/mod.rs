@@ -12,6 +12,7 @@ pub mod clone;
 pub mod fd;
 pub mod keyring;
 pub mod link;
+pub mod loop_device;
 pub mod mempolicy;
 pub mod mount;
 pub mod namespace;

@@ -19,9 +19,11 @@ impl AsFd for DetachedMount {
 
 /// `fsopen(2)`, `fsconfig(2)`, `fsmount(2)`: a new file system, detached.
 ///
+/// `source` is the device, or for a type without one what the table of mounts shows in its place;
 /// `options` are `key=value`, or a flag where the value is empty.
 pub fn new_filesystem(
     kind: &str,
+    source: &str,
     options: &[(&str, &str)],
     attributes: u64,
 ) -> io::Result<DetachedMount> {
@@ -31,8 +33,7 @@ pub fn new_filesystem(
         libc::syscall(libc::SYS_fsopen, name.as_ptr(), libc::FSOPEN_CLOEXEC)
     })?;
     let context = owned(context);
-    // What the table of mounts shows as the device.
-    configure(&context, "source", kind)?;
+    configure(&context, "source", source)?;
     for (key, value) in options {
         configure(&context, key, value)?;
     }

@@ -152,7 +152,7 @@ pub(in crate::driver) fn domain_capabilities(
     w.empty("os", &[("supported", "yes")]);
     w.open("devices", &[]);
     w.open("filesystem", &[("supported", "yes")]);
-    enumeration(&mut w, "type", &["mount", "ram"]);
+    enumeration(&mut w, "type", &["mount", "bind", "block", "file", "ram", "template"]);
     w.close();
     w.open("console", &[("supported", "yes")]);
     enumeration(&mut w, "type", &["pty"]);

@@ -36,6 +36,8 @@ pub(super) fn probe(config: &Config, paths: &Paths, layout: &Layout) -> Result<p
         allow_host_root: config.allow_host_root,
         user_namespaces: has_user_namespaces(),
         allow_host_root_ids: config.allow_host_root_ids,
+        templates: config.templates.clone().unwrap_or_else(|| paths.lib.join("templates")),
+        overlays: paths.overlays(),
         private_directories: private.into_iter().cloned().collect(),
     })
 }
