@@ -164,7 +164,7 @@ fn an_image_is_mounted_and_goes_with_the_container() {
     let mut console = domain.console();
     assert!(console.wait_for("written\r\n").contains("what is in the image"));
     // Its device is not the container's, and nobody else writes to it.
-    let failure = host.bus().create_xml(&written("second")).unwrap_err();
+    let failure = host.bus().create_xml(written("second")).unwrap_err();
     assert!(failure.text.contains("container or program has it locked"), "{failure:?}");
     console.type_line("reboot");
     assert!(console.wait_for("written\r\n").contains("changed"));
@@ -262,7 +262,7 @@ fn what_is_no_file_system_is_an_error_that_says_so() {
     let directory = host.directory.join("directory");
     fs::create_dir(&directory).unwrap();
     let refused = |device: String, expected: &str| {
-        let failure = host.bus().create_xml(&host.document("no").device(&device)).unwrap_err();
+        let failure = host.bus().create_xml(host.document("no").device(&device)).unwrap_err();
         assert!(failure.text.contains(expected), "{failure:?}, not {expected:?}");
     };
     refused(file(&zeros, "/data", ""), "it has no known file system; known are btrfs");
@@ -281,7 +281,7 @@ fn a_template_stays_as_it_is_and_changes_last_as_long_as_the_domain() {
     let script = "cat /changed 2>/dev/null; echo changes >/changed; rm -rf /root; echo done; \
                   while read line; do :; done";
     let document = |name| host.document(name).without_root().script(script).device(&template);
-    let domain = host.bus().define(&document("kept")).unwrap();
+    let domain = host.bus().define(document("kept")).unwrap();
     domain.create().unwrap();
     assert_eq!(domain.console().wait_for("done\r\n"), "");
     // Another one of the same template has nothing of it.
