@@ -5,10 +5,10 @@ use super::resource::Resource;
 use super::{
     BlockTune, Clock, Cpu, CpuTune, Devices, Features, IdMap, IoThreads, LifecycleAction,
     LockFailureAction, MemoryTune, NumaTune, Os, SecurityLabel, SharedNamespaces, Uuid, Vcpus,
-    identity, iothreads, kept, memory, metadata, namespaces, resource, seclabel, shape, sysinfo,
-    unsupported,
+    identity, iothreads, kept, memory, metadata, namespaces, read, resource, seclabel, shape,
+    sysinfo, unsupported,
 };
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
 use crate::xml::{self, Element, Writer};
 
 /// A container as its document describes it.
@@ -248,14 +248,38 @@ fn check_root(root: &Element) -> Result<()> {
     if root.attr("xmlns").is_some() {
         return Err(root.error("<domain> must not be in a name space: remove xmlns='...'"));
     }
-    match root.attr("type") {
-        Some("lxc") => Ok(()),
-        None | Some("") => Err(root.error("missing domain type attribute, expected type='lxc'")),
-        Some(other) => Err(root.unsupported(format_args!(
-            "invalid domain type {other}: only type='lxc' is supported"
-        ))),
-    }
+    let code = match root.attr("type") {
+        Some("lxc") => return Ok(()),
+        None | Some("") => {
+            let detail = "missing domain type attribute, expected type='lxc'";
+            return Err(read::internal(root, detail));
+        }
+        Some(other) if OTHER_TYPES.contains(&other) => ErrorCode::InvalidArg,
+        Some(_) => ErrorCode::ConfigUnsupported,
+    };
+    let kind = root.attr("type").unwrap_or_default();
+    let detail = format!("invalid domain type {kind}: only type='lxc' is supported");
+    Err(Error::in_document(code, root.line, detail))
 }
+
+/// The types of domains libvirt knows beside `lxc`.
+const OTHER_TYPES: [&str; 15] = [
+    "none",
+    "qemu",
+    "kvm",
+    "xen",
+    "uml",
+    "openvz",
+    "test",
+    "vmware",
+    "hyperv",
+    "vbox",
+    "phyp",
+    "parallels",
+    "bhyve",
+    "vz",
+    "hvf",
+];
 
 #[cfg(test)]
 mod tests;

@@ -95,6 +95,8 @@ pub(super) fn read(element: &Element, before: Option<Element>) -> Result<Option<
         _ => None,
     };
     if let Some((names, unknown)) = group {
+        // libvirt adds to the others; of these the last element counts alone.
+        let before = before.filter(|_| element.name != "kvm");
         return read_group(element, before, names, unknown).map(Some);
     }
     let Some(shape) = SIMPLE.iter().find(|shape| shape.name() == element.name) else {
@@ -109,6 +111,10 @@ pub(super) fn read(element: &Element, before: Option<Element>) -> Result<Option<
         "tcg" => size(element, "tb-cache", true)?,
         _ => None,
     };
+    // An element without a size keeps that of the one before.
+    let before =
+        || before.filter(|_| kept.attr("state") != Some("off"))?.elements().next().cloned();
+    let size = size.or_else(before);
     kept.children.extend(size.map(Node::Element));
     let is_nothing = kept.attributes.is_empty() && kept.children.is_empty();
     let needs_something = ["hpt", "tcg"].contains(&kept.name.as_str());

@@ -14,6 +14,7 @@
 
 mod arrows;
 mod bad_input;
+mod differential;
 mod ends;
 mod files;
 mod groups;

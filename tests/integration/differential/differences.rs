@@ -1,0 +1,152 @@
+//! Where nsvirt differs on purpose. Each entry is a row of `docs/differences.md`.
+
+use super::compare::Case;
+use super::families::complete;
+use super::shrink::without_one;
+use crate::support::libvirt::{Answer, Definer};
+
+const ROWS: &str = include_str!("../../../docs/differences.md");
+
+/// A difference, and how a case of it is known.
+pub struct Difference {
+    /// The first column of its row.
+    pub row: &'static str,
+    applies: fn(&Case) -> bool,
+}
+
+/// All of them but [`SEVERAL_MISTAKES`].
+pub const DIFFERENCES: &[Difference] = &[
+    Difference { row: "`initenv` on output", applies: |case| is_escaped(case, &["<initenv "]) },
+    Difference {
+        row: "`lxc:namespace` values, names of `<feature>` of `<cpu>` and of `<entry>` of firmware on \
+              output",
+        applies: |case| is_escaped(case, &["<lxc:", "<feature ", "<entry "]),
+    },
+    Difference {
+        row: "`initenv` with an empty name, or with `=` in the name",
+        applies: |case| {
+            only_ours(case, &["the name of <initenv name=", "No name supplied for <initenv>"])
+        },
+    },
+    Difference {
+        row: "capabilities `audit_read`, `bpf`, `checkpoint_restore`, `perfmon`",
+        applies: |case| {
+            let new = ["audit_read", "bpf", "checkpoint_restore", "perfmon"];
+            only_theirs(case, "unexpected capability feature", &new)
+        },
+    },
+    Difference {
+        row: "`<blkiotune>` with negative numbers for a device",
+        applies: |case| only_ours(case, &["could not parse "]) && message(case).contains(" -"),
+    },
+    Difference {
+        row: "`<resource>` with nothing in it",
+        applies: |case| {
+            refused(case, 1, "An error occurred, but the cause is unknown")
+                && message(case).contains("<resource> needs a <partition>")
+        },
+    },
+    Difference {
+        row: "`<partition>` with `..` or control characters",
+        applies: |case| only_ours(case, &["must not contain '..' or control characters"]),
+    },
+    Difference {
+        row: "`<iothreads>` above 16384",
+        applies: |case| {
+            let accepts = matches!(case.libvirt, Answer::Defined { .. } | Answer::Crashed);
+            accepts && message(case).contains("expected a number up to 16384")
+        },
+    },
+    Difference {
+        row: "`<distances>` of NUMA cells that refer to cells that are not there",
+        applies: |case| {
+            case.libvirt == Answer::Crashed
+                && message(case).contains("does not refer to a valid cell")
+        },
+    },
+    Difference {
+        row: "`<vcpu>-1</vcpu>`",
+        applies: |case| case.libvirt == Answer::Crashed && message(case).contains("<vcpu>"),
+    },
+    Difference {
+        row: "architectures the host does not run",
+        applies: |case| {
+            only_theirs(case, "could not find capabilities for ostype=exe arch=", &[""])
+        },
+    },
+];
+
+/// What ours says when it refuses.
+fn message(case: &Case) -> &str {
+    case.ours.as_ref().map_or_else(|error| error.message.as_str(), |_| "")
+}
+
+fn refused(case: &Case, with: i32, text: &str) -> bool {
+    matches!(&case.libvirt, Answer::Refused { code, message } if *code == with && message.contains(text))
+}
+
+/// Only ours refuses it, with one of these texts.
+fn only_ours(case: &Case, texts: &[&str]) -> bool {
+    matches!(case.libvirt, Answer::Defined { .. })
+        && texts.iter().any(|text| message(case).contains(text))
+}
+
+/// Only libvirt refuses it, with this text and one of these words.
+fn only_theirs(case: &Case, text: &str, words: &[&str]) -> bool {
+    let Answer::Refused { message, .. } = &case.libvirt else { return false };
+    case.ours.is_ok() && message.contains(text) && words.iter().any(|word| message.contains(word))
+}
+
+/// Both write the same but for characters that only ours escapes, in lines that begin so.
+fn is_escaped(case: &Case, beginnings: &[&str]) -> bool {
+    let (Answer::Defined { xml }, Ok(ours)) = (&case.libvirt, &case.ours) else { return false };
+    // A line end in a value is one more line of libvirt's, and a reference in ours.
+    let plain: String = ours
+        .lines()
+        .map(|line| {
+            let begins = |beginning: &&str| line.trim_start().starts_with(beginning);
+            if beginnings.iter().any(begins) { unescaped(line) } else { line.to_owned() }
+        })
+        .flat_map(|line| [line, "\n".to_owned()])
+        .collect();
+    plain == *xml
+}
+
+fn unescaped(text: &str) -> String {
+    let references = [("lt", "<"), ("gt", ">"), ("apos", "'"), ("quot", "\""), ("amp", "&")];
+    let plain = |text: String, (name, c): (&str, &str)| text.replace(&format!("&{name};"), c);
+    references.into_iter().fold(text.to_owned(), plain)
+}
+
+/// The row of documents in which more than one thing is wrong.
+pub const SEVERAL_MISTAKES: &str = "documents with several mistakes";
+
+/// The row that explains a case.
+pub fn explain(case: &Case, definer: &mut Definer) -> Option<&'static str> {
+    let listed = DIFFERENCES.iter().find(|it| (it.applies)(case)).map(|it| it.row);
+    listed.or_else(|| has_several_mistakes(case, definer).then_some(SEVERAL_MISTAKES))
+}
+
+/// Both refuse a document, with different codes, and without some part of it libvirt refuses it as
+/// ours does: so it is a mistake to libvirt as well, and one that libvirt finds later.
+fn has_several_mistakes(case: &Case, definer: &mut Definer) -> bool {
+    let (Answer::Refused { .. }, Err(error)) = (&case.libvirt, &case.ours) else { return false };
+    for document in without_one(&case.document) {
+        let mut completed = document.clone();
+        complete(&mut completed);
+        for repaired in [document, completed] {
+            let repaired = Case::ask(repaired, definer);
+            if repaired.agrees() && repaired.ours.is_err_and(|left| left.code == error.code) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// Fails when an entry has no row.
+pub fn assert_documented() {
+    for row in DIFFERENCES.iter().map(|it| it.row).chain([SEVERAL_MISTAKES]) {
+        assert!(ROWS.contains(&format!("\n| {row} |")), "docs/differences.md has no row '{row}'");
+    }
+}

@@ -1,0 +1,187 @@
+//! The families of elements that a document is made of, and random documents of some of them.
+
+use nsvirt::xml::{Element, Node};
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+
+use super::breakage::break_slightly;
+use super::grammar::Grammar;
+
+/// Elements that are compared together, or not at all.
+pub struct Family {
+    /// What it is called in the output.
+    pub name: &'static str,
+    /// `domain`, or `devices`.
+    parent: &'static str,
+    elements: &'static [&'static str],
+    /// Whether it is compared.
+    on: bool,
+}
+
+const fn domain(name: &'static str, elements: &'static [&'static str]) -> Family {
+    Family { name, parent: "domain", elements, on: true }
+}
+
+const fn devices(name: &'static str, elements: &'static [&'static str]) -> Family {
+    Family { name, parent: "devices", elements, on: false }
+}
+
+/// All that may stand in a domain.
+pub const FAMILIES: &[Family] = &[
+    domain("identity", &["name", "uuid", "genid", "title", "description", "metadata"]),
+    domain("memory", &["memory", "currentMemory", "maxMemory"]),
+    domain("memory tuning", &["memtune", "memoryBacking"]),
+    domain("block tuning", &["blkiotune"]),
+    domain(
+        "processors",
+        &["vcpu", "vcpus", "cputune", "iothreads", "iothreadids", "defaultiothread"],
+    ),
+    domain("memory nodes", &["numatune"]),
+    domain("resource", &["resource"]),
+    domain("system", &["os", "sysinfo", "bootloader", "bootloader_args"]),
+    domain("user name space", &["idmap"]),
+    domain("features", &["features"]),
+    domain("processor", &["cpu"]),
+    domain("clock", &["clock"]),
+    domain("life cycle", &["on_poweroff", "on_reboot", "on_crash", "on_lockfailure"]),
+    domain("power", &["pm", "perf"]),
+    domain("security", &["seclabel", "keywrap", "launchSecurity"]),
+    domain("name spaces", &["lxc:namespace", "namespace"]),
+    Family { on: true, ..devices("emulator", &["emulator"]) },
+    devices("file systems", &["filesystem"]),
+    devices("disks", &["disk"]),
+    devices("interfaces", &["interface"]),
+    devices("character devices", &["console", "serial", "parallel", "channel"]),
+    devices("host devices", &["hostdev"]),
+    devices("controllers", &["controller"]),
+    devices("screens", &["input", "graphics", "video", "sound", "audio", "hub"]),
+    devices("redirection", &["redirdev", "redirfilter", "smartcard"]),
+    devices(
+        "small devices",
+        &["lease", "memballoon", "watchdog", "rng", "tpm", "vsock", "panic", "nvram", "crypto"],
+    ),
+    devices("memory devices", &["shmem", "memory", "iommu"]),
+];
+
+/// Elements of other drivers, which the schema allows in any domain.
+const FOREIGN: &[&str] =
+    &["commandline", "capabilities", "deprecation", "override", "datacenterpath"];
+
+const NAMESPACE: &str = "http://libvirt.org/schemas/domain/lxc/1.0";
+
+/// Makes documents.
+pub struct Documents<'g> {
+    grammar: &'g Grammar,
+    /// Each family that is compared, with the patterns of its elements.
+    families: Vec<(&'static Family, Vec<&'g Element>)>,
+}
+
+impl<'g> Documents<'g> {
+    /// Documents of the families whose names contain `filter`; all the schema has must be in one.
+    pub fn new(grammar: &'g Grammar, filter: &str) -> Self {
+        let mut families = Vec::new();
+        for parent in ["domain", "devices"] {
+            let patterns = grammar.children(parent);
+            for pattern in &patterns {
+                let name = pattern.attr("name").unwrap();
+                let known =
+                    |family: &Family| family.parent == parent && family.elements.contains(&name);
+                let container = name == "devices" || FOREIGN.contains(&name);
+                assert!(container || FAMILIES.iter().any(known), "<{name}> is in no family");
+            }
+            for family in FAMILIES.iter().filter(|it| it.parent == parent) {
+                let named = |it: &&&Element| family.elements.contains(&it.attr("name").unwrap());
+                let patterns: Vec<_> = patterns.iter().filter(named).copied().collect();
+                assert!(!patterns.is_empty(), "the schema has nothing of '{}'", family.name);
+                if family.on && family.name.contains(filter) {
+                    families.push((family, patterns));
+                }
+            }
+        }
+        Self { grammar, families }
+    }
+
+    /// A document of one to three families, and their names; in every other one something is wrong.
+    pub fn next(&self, runner: &mut TestRunner) -> (Element, Vec<&'static str>) {
+        let mut root = element("domain", "");
+        root.attributes.push(("type".to_owned(), "lxc".to_owned()));
+        let mut devices = element("devices", "");
+        let mut names = Vec::new();
+        for _ in 0..runner.rng().random_range(1..=3) {
+            let (family, patterns) =
+                &self.families[runner.rng().random_range(0..self.families.len())];
+            names.push(family.name);
+            for _ in 0..runner.rng().random_range(1..=3) {
+                let pattern = patterns[runner.rng().random_range(0..patterns.len())];
+                let name = pattern.attr("name").unwrap();
+                let parent = if family.parent == "devices" { &devices } else { &root };
+                // Most elements of a domain count once.
+                if parent.child(name).is_some()
+                    && family.parent == "domain"
+                    && runner.rng().random_bool(0.8)
+                {
+                    continue;
+                }
+                let mut made = self.grammar.element(pattern, runner);
+                adapt(&mut made, runner);
+                let parent = if family.parent == "devices" { &mut devices } else { &mut root };
+                parent.children.push(Node::Element(made));
+            }
+        }
+        if devices.elements().next().is_some() {
+            root.children.push(Node::Element(devices));
+        }
+        if runner.rng().random_bool(0.5) {
+            break_slightly(&mut root, runner);
+        }
+        complete(&mut root);
+        (root, names)
+    }
+}
+
+/// What the schema cannot say in one element.
+fn adapt(made: &mut Element, runner: &mut TestRunner) {
+    match made.name.as_str() {
+        // Which systems a driver runs is in no schema; documents of other drivers are mostly refused
+        // for it before anything else.
+        "os" if runner.rng().random_ratio(9, 10) => {
+            made.children.retain(|node| !matches!(node, Node::Element(it) if it.name == "type"));
+            made.children.insert(0, Node::Element(element("type", "exe")));
+            made.children.push(Node::Element(element("init", "/sbin/init")));
+        }
+        "namespace" => prefix(made),
+        _ => {}
+    }
+}
+
+fn prefix(element: &mut Element) {
+    element.name.insert_str(0, "lxc:");
+    for node in &mut element.children {
+        if let Node::Element(child) = node {
+            prefix(child);
+        }
+    }
+}
+
+/// Adds what every document must have.
+pub fn complete(root: &mut Element) {
+    for (name, text) in [("name", "d"), ("memory", "1048576")] {
+        if root.child(name).is_none() {
+            root.children.insert(0, Node::Element(element(name, text)));
+        }
+    }
+    if root.child("os").is_none() {
+        let mut os = element("os", "");
+        os.children =
+            vec![Node::Element(element("type", "exe")), Node::Element(element("init", "/i"))];
+        root.children.push(Node::Element(os));
+    }
+    if root.child("lxc:namespace").is_some() && root.attr("xmlns:lxc").is_none() {
+        root.attributes.push(("xmlns:lxc".to_owned(), NAMESPACE.to_owned()));
+    }
+}
+
+fn element(name: &str, text: &str) -> Element {
+    let children = if text.is_empty() { Vec::new() } else { vec![Node::Text(text.to_owned())] };
+    Element { name: name.to_owned(), children, ..Element::default() }
+}

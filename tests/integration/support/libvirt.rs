@@ -1,0 +1,180 @@
+//! libvirt's own daemon with its LXC driver, private to one test, and what it says to documents.
+//!
+//! It needs Debian's packages and nothing of the host: mounts of its own hide the host's `/run` and
+//! libvirt's directories, a network namespace of its own its networks. `scripts/check.sh` installs
+//! the packages; where they are missing, a test says so and passes.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde::Deserialize;
+
+use super::host::{fresh_directory, is_root};
+use super::process::readable;
+
+/// Where Debian puts the schemas of libvirt's documents.
+pub const SCHEMAS: &str = "/usr/share/libvirt/schemas";
+/// The emulator that libvirt writes into documents without one.
+pub const EMULATOR: &str = "/usr/lib/libvirt/libvirt_lxc";
+const PYTHON: &str = "/usr/bin/python3";
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/libvirt/define.py");
+
+/// Where the daemon may write is memory of its own. On a host with both versions of control groups
+/// the empty tree of version 2 goes: with it, this libvirt starts no container.
+const PRIVATE: &str = "
+    set -e
+    mount -t tmpfs run /run
+    mkdir /run/libvirt
+    for directory in /etc/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt; do
+        mount -t tmpfs libvirt $directory
+    done
+    if [ -e /sys/fs/cgroup/unified/cgroup.procs ]; then umount /sys/fs/cgroup/unified; fi
+    ip link set lo up
+    exec libvirtd --config \"$1\" --pid-file \"$2\"
+";
+
+/// A daemon that has said it is ready.
+#[derive(Debug)]
+pub struct Libvirtd {
+    directory: PathBuf,
+    child: Child,
+}
+
+/// Whether a test with libvirt can run; if not it says why, past the capture of output.
+pub fn is_there(test: &str) -> bool {
+    let found =
+        ["/usr/sbin/libvirtd", EMULATOR, SCHEMAS].into_iter().find(|it| !Path::new(it).exists());
+    if let Some(missing) = found {
+        writeln!(std::io::stderr(), "needs libvirt ({missing}): {test}").unwrap();
+    }
+    found.is_none() && is_root(test)
+}
+
+impl Libvirtd {
+    /// Starts one and waits until its drivers are ready.
+    pub fn start() -> Self {
+        let directory = fresh_directory();
+        let socket = |name: &str| format!("{name} = \"{}\"\n", directory.display());
+        let settings = "auth_unix_ro = \"none\"\nauth_unix_rw = \"none\"\n";
+        let config = directory.join("libvirtd.conf");
+        fs::write(&config, socket("unix_sock_dir") + settings).unwrap();
+        let notify = directory.join("notify");
+        let ready = UnixDatagram::bind(&notify).unwrap();
+        // The daemon must not outlive the test, however that ends.
+        let mut child = Command::new("setpriv")
+            .args([
+                "--pdeathsig",
+                "KILL",
+                "unshare",
+                "--mount",
+                "--net",
+                "--propagation",
+                "private",
+            ])
+            .args(["sh", "-c", PRIVATE, "libvirtd"])
+            .args([&config, &directory.join("pid")])
+            .env("NOTIFY_SOCKET", notify)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(directory.join("log")).unwrap())
+            .spawn()
+            .unwrap();
+        if !readable(ready.as_fd()) {
+            let _ = child.kill();
+            panic!("libvirtd is not ready: {}", fs::read_to_string(directory.join("log")).unwrap());
+        }
+        Self { directory, child }
+    }
+
+    /// Where its clients connect.
+    pub fn uri(&self) -> String {
+        format!("lxc+unix:///system?socket={}/libvirt-sock", self.directory.display())
+    }
+}
+
+impl Drop for Libvirtd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// What libvirt says to a document.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// It takes it, and writes this.
+    Defined { xml: String },
+    /// It refuses it.
+    Refused { code: i32, message: String },
+    /// Its daemon ended, or went on for so long that it was ended.
+    Crashed,
+}
+
+/// A daemon with a client that defines documents. A new pair takes over when the daemon ends.
+#[derive(Debug)]
+pub struct Definer {
+    client: Option<Client>,
+}
+
+#[derive(Debug)]
+struct Client {
+    _libvirtd: Libvirtd,
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Definer {
+    /// Starts the first pair.
+    pub fn start() -> Self {
+        Self { client: Some(Client::start()) }
+    }
+
+    /// Has libvirt define a document, and removes it again.
+    pub fn define(&mut self, document: &str) -> Answer {
+        let client = self.client.get_or_insert_with(Client::start);
+        client.define(document).unwrap_or_else(|| {
+            self.client = None;
+            Answer::Crashed
+        })
+    }
+}
+
+impl Client {
+    fn start() -> Self {
+        let libvirtd = Libvirtd::start();
+        let mut child = Command::new(PYTHON)
+            .args([SCRIPT, &libvirtd.uri()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let input = child.stdin.take().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Self { _libvirtd: libvirtd, child, input, output }
+    }
+
+    fn define(&mut self, document: &str) -> Option<Answer> {
+        let line = serde_json::to_string(document).unwrap();
+        writeln!(self.input, "{line}").ok()?;
+        if !readable(self.output.get_ref().as_fd()) {
+            return None;
+        }
+        let mut line = String::new();
+        self.output.read_line(&mut line).ok().filter(|&read| read > 0)?;
+        Some(serde_json::from_str(&line).unwrap())
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
