@@ -28,7 +28,7 @@ impl Bitmap {
 
     fn entry(&mut self, entry: &str) -> Option<()> {
         if let Some(excluded) = entry.strip_prefix('^') {
-            let index = digits(excluded)?;
+            let index = digits(excluded).filter(|&index| index < SIZE)?;
             if let Some(word) = self.words.get_mut(index as usize / 64) {
                 *word &= !(1 << (index % 64));
             }

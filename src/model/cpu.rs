@@ -47,7 +47,7 @@ fn parts(element: &Element) -> Result<(Attributes, Vec<Element>)> {
     let mut attributes = attributes(element, mode, is_named)?;
     let mut children = Vec::new();
     children.extend(model);
-    children.extend(vendor(element, is_named)?);
+    children.extend(vendor(element, is_named)?.filter(|_| has_model(mode)));
     for shape in PARTS {
         children.extend(shape.read_one(element)?);
     }
@@ -85,6 +85,11 @@ const PARTS: &[Shape] = &[
         ],
     ),
 ];
+
+/// Whether a model and its vendor are kept; other modes check and forget them.
+fn has_model(mode: &str) -> bool {
+    ["custom", "host-model"].contains(&mode)
+}
 
 fn mode(element: &Element) -> Result<&str> {
     let mode = element.attr("mode").unwrap_or("custom");
@@ -128,10 +133,10 @@ fn attributes(element: &Element, mode: &str, is_named: bool) -> Result<Attribute
 /// The model as it is written, and whether it has a name.
 fn model(element: &Element, mode: &str) -> Result<(Option<Element>, bool)> {
     let Some(found) = element.child("model") else { return Ok((None, false)) };
-    if !["custom", "host-model"].contains(&mode) {
-        return Ok((None, false));
-    }
     let name = found.text();
+    if !has_model(mode) {
+        return Ok((None, !name.is_empty()));
+    }
     let fallback = found.attr("fallback").unwrap_or("allow");
     if !["allow", "forbid"].contains(&fallback) {
         return Err(found.unsupported(format_args!(

@@ -41,14 +41,24 @@ pub(super) fn parse(root: &Element, vcpus: &Vcpus) -> Result<Option<Element>> {
     }
     let cells: Vec<Cell> = cells.into_iter().flatten().collect();
     check_processors(numa, &cells, vcpus)?;
+    let interconnects = interconnects(numa, &cells)?;
     let mut children: Vec<_> = cells.into_iter().map(|cell| cell.element).collect();
-    children.extend(interconnects(numa)?);
+    children.extend(interconnects);
     Ok(Some(shape::element("numa", &[], children)))
 }
 
-/// Each way between cells is given once.
-fn interconnects(numa: &Element) -> Result<Option<Element>> {
-    let Some(kept) = INTERCONNECTS.read_one(numa)? else { return Ok(None) };
+/// Ways lead from cells with processors to cells or their caches; each is given once.
+fn interconnects(numa: &Element, cells: &[Cell]) -> Result<Option<Element>> {
+    let Some(mut kept) = INTERCONNECTS.read_one(numa)? else { return Ok(None) };
+    kept.children.iter_mut().for_each(|node| match node {
+        Node::Element(way) => {
+            way.attributes.retain(|(name, value)| name != "cache" || value != "0")
+        }
+        Node::Text(_) | Node::Comment(_) => {}
+    });
+    for way in kept.elements() {
+        check_way(numa, way, cells)?;
+    }
     let way = |element: &Element| {
         ["initiator", "target", "cache", "type"].map(|name| element.attr(name).map(str::to_owned))
     };
@@ -61,6 +71,30 @@ fn interconnects(numa: &Element) -> Result<Option<Element>> {
         seen.push(key);
     }
     Ok(Some(kept))
+}
+
+fn check_way(numa: &Element, way: &Element, cells: &[Cell]) -> Result<()> {
+    let end = |name: &str| {
+        let id = way.attr(name).unwrap_or_default();
+        id.parse().ok().and_then(|id: usize| cells.get(id)).ok_or_else(|| {
+            numa.error(format_args!(
+                "'{name}' refers to a non-existent NUMA node: there is no '{id}'"
+            ))
+        })
+    };
+    let (initiator, target) = (end("initiator")?, end("target")?);
+    if initiator.vcpus.is_none() {
+        return Err(numa.error("NUMA nodes without CPUs can't be initiator"));
+    }
+    let has_cache = |level: &str| {
+        target.element.children_named("cache").any(|cache| cache.attr("level") == Some(level))
+    };
+    match way.attr("cache").filter(|level| !has_cache(level)) {
+        None => Ok(()),
+        Some(level) => Err(numa.error(format_args!(
+            "'cache' refers to a non-existent NUMA node cache: the target has none of level {level}"
+        ))),
+    }
 }
 
 const INTERCONNECTS: Shape = Shape::new("interconnects", &[]).with(&[
@@ -122,7 +156,7 @@ impl Cell {
         const CACHE: Shape = Shape::new(
             "cache",
             &[
-                attr("level", Kind::Number).required(),
+                attr("level", Kind::Positive).required(),
                 attr("associativity", Kind::Word(&["none", "direct", "full"])).required(),
                 attr("policy", Kind::Word(&["none", "writeback", "writethrough"])).required(),
             ],
@@ -137,12 +171,25 @@ impl Cell {
         kept.children.extend(distances.map(siblings).map(Node::Element));
         for cache in element.children_named("cache") {
             let Some(mut copy) = CACHE.read(cache)? else { continue };
+            check_level(cache, &copy, &kept)?;
             for part in ["size", "line"] {
                 copy.children.push(Node::Element(cache_part(cache, part)?));
             }
             kept.children.push(Node::Element(copy));
         }
         Ok(Self { vcpus, element: kept })
+    }
+}
+
+/// There are three levels, and each cell has one cache of each.
+fn check_level(cache: &Element, read: &Element, cell: &Element) -> Result<()> {
+    let level = read.attr("level").unwrap_or_default();
+    if !["1", "2", "3"].contains(&level) {
+        return Err(cache.error(format_args!("invalid cache level '{level}': expected 1, 2 or 3")));
+    }
+    match cell.children_named("cache").any(|other| other.attr("level") == Some(level)) {
+        true => Err(cache.error(format_args!("Cache level '{level}' already defined"))),
+        false => Ok(()),
     }
 }
 

@@ -72,7 +72,7 @@ pub struct Scheduler {
 
 impl CpuTune {
     pub(super) fn parse(root: &Element, vcpus: &Vcpus, threads: &IoThreads) -> Result<Self> {
-        let emulator_pin = pins(root, "emulatorpin", |_| Ok(0))?;
+        let emulator_pin = pins(root, "emulatorpin", |_| Ok(Some(0)))?;
         let emulator_schedulers = schedulers(root, "emulatorsched", None)?;
         only_one(root, "emulatorpin", emulator_pin.len())?;
         only_one(root, "emulatorsched", emulator_schedulers.len())?;
@@ -212,27 +212,30 @@ fn only_one(root: &Element, name: &str, count: usize) -> Result<()> {
     }
 }
 
-/// The sets of processors in elements of a name, with what `id` finds in each.
+/// The sets of processors in elements of a name, with what `id` finds in each; those in which it
+/// finds none do not count.
 fn pins(
     root: &Element,
     name: &str,
-    id: impl Fn(&Element) -> Result<u32>,
+    id: impl Fn(&Element) -> Result<Option<u32>>,
 ) -> Result<Vec<(u32, Bitmap)>> {
     let pin = |element: &Element| {
-        let id = id(element)?;
+        let Some(id) = id(element)? else { return Ok(None) };
         let set = Bitmap::filled_attr(element, "cpuset")?;
         let set =
             set.ok_or_else(|| internal(element, format_args!("missing cpuset for {name}")))?;
-        Ok((id, set))
+        Ok(Some((id, set)))
     };
-    all(root, "cputune", name).map(pin).collect()
+    all(root, "cputune", name).filter_map(|element| pin(element).transpose()).collect()
 }
 
 /// Pins of processors that there are not are dropped, as in libvirt.
 fn vcpu_pins(root: &Element, vcpus: &Vcpus) -> Result<Vec<(u32, Bitmap)>> {
-    let id = |element: &Element| required(element, "vcpu", number_attr(element, "vcpu")?);
+    let id = |element: &Element| {
+        let vcpu: u32 = required(element, "vcpu", number_attr(element, "vcpu")?)?;
+        Ok(Some(vcpu).filter(|&vcpu| vcpu < vcpus.maximum))
+    };
     let mut pins = pins(root, "vcpupin", id)?;
-    pins.retain(|(vcpu, _)| *vcpu < vcpus.maximum);
     pins.sort_by_key(|(vcpu, _)| *vcpu);
     let twice = pins.windows(2).find_map(|pair| match pair {
         [(a, _), (b, _)] if a == b => Some(*a),
@@ -250,7 +253,7 @@ fn vcpu_pins(root: &Element, vcpus: &Vcpus) -> Result<Vec<(u32, Bitmap)>> {
 fn iothread_pins(root: &Element, threads: &IoThreads) -> Result<Vec<(u32, Bitmap)>> {
     let id = |element: &Element| {
         let id = required(element, "iothread", positive_attr(element, "iothread")?)?;
-        check_thread(element, threads, id).map(|()| id)
+        check_thread(element, threads, id).map(|()| Some(id))
     };
     let pins = pins(root, "iothreadpin", id)?;
     in_order(root, "iothreadpin", pins, threads)

@@ -1,5 +1,6 @@
 //! `<devices>`: what the container has, in the order libvirt writes it.
 
+use super::read::first;
 use super::{Console, Filesystem, View};
 use crate::error::Result;
 use crate::xml::{Element, Writer};
@@ -19,12 +20,11 @@ pub struct Devices {
 impl Devices {
     /// Several `<devices>` count as one, as in libvirt.
     pub(super) fn parse(root: &Element) -> Result<Self> {
-        let mut devices = Self::default();
+        let emulator = first(root, "devices", "emulator").map(Element::text);
+        let emulator = emulator.filter(|path| !path.is_empty());
+        let mut devices = Self { emulator, ..Self::default() };
         for device in root.children_named("devices").flat_map(Element::elements) {
             match device.name.as_str() {
-                "emulator" if devices.emulator.is_none() => {
-                    devices.emulator = Some(device.text()).filter(|path| !path.is_empty());
-                }
                 "filesystem" => devices.filesystems.push(Filesystem::parse(device)?),
                 "console" => {
                     let port = u32::try_from(devices.consoles.len()).unwrap_or(u32::MAX);
@@ -66,6 +66,7 @@ mod tests {
     #[test]
     fn none_are_added() {
         assert_eq!(parse("").devices, super::Devices::default());
-        assert_eq!(parse("<devices><emulator/></devices>").devices.emulator, None);
+        let text = "<devices><emulator/><emulator>/a</emulator></devices>";
+        assert_eq!(parse(text).devices.emulator, None);
     }
 }

@@ -59,6 +59,8 @@ pub struct Domain {
     pub sysinfo: Vec<Element>,
     /// `<bootloader>`; without effect on containers.
     pub bootloader: Option<String>,
+    /// `<bootloader_args>`, read with a boot loader only; without effect on containers.
+    pub bootloader_args: Option<String>,
     /// What runs inside.
     pub os: Os,
     /// The user name space.
@@ -120,6 +122,7 @@ impl Domain {
         let numa_tune = NumaTune::parse(root, &mut vcpus, cpu_tune.is_pinned(), cpu.cells)?;
         let Resource { partition, fibrechannel_appid } = Resource::parse(root)?;
         let uuid = identity::parse_uuid(root)?;
+        let bootloader = root.child_text("bootloader");
         Ok(Self {
             id: None,
             name: identity::parse_name(root)?,
@@ -142,7 +145,8 @@ impl Domain {
             partition,
             fibrechannel_appid,
             sysinfo: sysinfo::parse(root, uuid)?,
-            bootloader: root.child_text("bootloader"),
+            bootloader_args: bootloader.as_ref().and_then(|_| root.child_text("bootloader_args")),
+            bootloader,
             os: Os::parse(root)?,
             idmap: IdMap::parse(root)?,
             features: Features::parse(root)?,
@@ -211,6 +215,7 @@ impl Domain {
     fn format_system(&self, w: &mut Writer) {
         self.sysinfo.iter().for_each(|sysinfo| shape::format(w, sysinfo));
         w.optional_leaf("bootloader", self.bootloader.as_deref());
+        w.optional_leaf("bootloader_args", self.bootloader_args.as_deref());
         self.os.format(w);
         self.idmap.format(w);
         self.features.format(w);

@@ -85,15 +85,10 @@ pub(super) fn size_in(element: Option<&Element>, path: &str) -> Result<Option<u6
 /// A size in KiB, rounded up; `element` is the one to name in errors.
 pub(super) fn to_kib(element: &Element, value: u64, unit: Option<&str>) -> Result<u64> {
     let unit = unit.filter(|unit| !unit.is_empty()).unwrap_or("KiB");
-    let Some(bytes) = unit_bytes(unit) else {
-        let detail = format!("unknown suffix '{unit}': expected bytes, KiB, MiB, GiB or the like");
-        return Err(Error::in_document(ErrorCode::InvalidArg, element.line, detail));
-    };
+    let bytes = unit_bytes(unit).ok_or_else(|| unknown_unit(element, unit))?;
     let kib = (u128::from(value) * u128::from(bytes)).div_ceil(1024);
-    u64::try_from(kib).ok().filter(|&kib| kib <= MAX_KIB).ok_or_else(|| {
-        let detail = format!("value too large: {value}{unit}");
-        Error::in_document(ErrorCode::Overflow, element.line, detail)
-    })
+    let kib = u64::try_from(kib).ok().filter(|&kib| kib <= MAX_KIB);
+    kib.ok_or_else(|| too_large(element, value, unit))
 }
 
 /// The size in an attribute that must be there, with the unit in another, in bytes.
@@ -107,18 +102,29 @@ pub(super) fn bytes(element: &Element, value: &str, unit: &str) -> Result<u64> {
         };
         return Err(element.error(detail));
     };
+    to_kib(element, number, Some(unit))?;
     to_bytes(element, number, unit)
 }
 
-/// A size in bytes.
+/// A size in bytes that is no size of memory: it may be twice as large.
 pub(super) fn to_bytes(element: &Element, number: u64, unit: &str) -> Result<u64> {
-    to_kib(element, number, Some(unit))?;
-    Ok(number.saturating_mul(unit_bytes(unit).unwrap_or(1)))
+    let factor = unit_bytes(unit).ok_or_else(|| unknown_unit(element, unit))?;
+    number.checked_mul(factor).ok_or_else(|| too_large(element, number, unit))
 }
 
-/// A size in the largest unit that divides it.
+fn unknown_unit(element: &Element, unit: &str) -> Error {
+    let detail = format!("unknown suffix '{unit}': expected bytes, KiB, MiB, GiB or the like");
+    Error::in_document(ErrorCode::InvalidArg, element.line, detail)
+}
+
+fn too_large(element: &Element, value: u64, unit: &str) -> Error {
+    let detail = format!("value too large: {value}{unit}");
+    Error::in_document(ErrorCode::Overflow, element.line, detail)
+}
+
+/// A size in the largest unit that divides it; libvirt has none above this.
 pub(super) fn split_bytes(bytes: u64) -> (u64, &'static str) {
-    let units = [(60, "EiB"), (50, "PiB"), (40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let units = [(50, "PiB"), (40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
     let fits = |(shift, _): &(u32, _)| bytes != 0 && bytes.trailing_zeros() >= *shift;
     match units.into_iter().find(fits) {
         Some((shift, unit)) => (bytes >> shift, unit),

@@ -67,6 +67,9 @@ pub const FAMILIES: &[Family] = &[
 const FOREIGN: &[&str] =
     &["commandline", "capabilities", "deprecation", "override", "datacenterpath"];
 
+/// Elements of a domain that may come several times.
+const MANY: &[&str] = &["sysinfo", "seclabel"];
+
 const NAMESPACE: &str = "http://libvirt.org/schemas/domain/lxc/1.0";
 
 /// Makes documents.
@@ -115,11 +118,9 @@ impl<'g> Documents<'g> {
                 let pattern = patterns[runner.rng().random_range(0..patterns.len())];
                 let name = pattern.attr("name").unwrap();
                 let parent = if family.parent == "devices" { &devices } else { &root };
-                // Most elements of a domain count once.
-                if parent.child(name).is_some()
-                    && family.parent == "domain"
-                    && runner.rng().random_bool(0.8)
-                {
+                // Most elements of a domain count once. What libvirt makes of several is of no use.
+                let counts_once = family.parent == "domain" && !MANY.contains(&name);
+                if counts_once && parent.child(name).is_some() {
                     continue;
                 }
                 let mut made = self.grammar.element(pattern, runner);
@@ -171,10 +172,17 @@ pub fn complete(root: &mut Element) {
         }
     }
     if root.child("os").is_none() {
-        let mut os = element("os", "");
-        os.children =
-            vec![Node::Element(element("type", "exe")), Node::Element(element("init", "/i"))];
-        root.children.push(Node::Element(os));
+        root.children.push(Node::Element(element("os", "")));
+    }
+    let os = root.children.iter_mut().find_map(|node| match node {
+        Node::Element(it) if it.name == "os" => Some(it),
+        _ => None,
+    });
+    let os = os.unwrap();
+    for (name, text) in [("type", "exe"), ("init", "/sbin/init")] {
+        if os.child(name).is_none_or(|it| it.children.is_empty()) {
+            os.children.insert(0, Node::Element(element(name, text)));
+        }
     }
     if root.child("lxc:namespace").is_some() && root.attr("xmlns:lxc").is_none() {
         root.attributes.push(("xmlns:lxc".to_owned(), NAMESPACE.to_owned()));

@@ -78,7 +78,7 @@ fn documents_are_read_as_libvirt_reads_them() {
             (l, Ok(_)) => eprintln!("{l:?}\nDEFINED"),
             (l, Err(e)) => eprintln!("{l:?}\n{e:?}"),
         }
-        if shown > 20 {
+        if shown > 40 {
             break;
         }
     }
