@@ -13,6 +13,8 @@ pub struct Cpu {
     pub element: Option<Element>,
     /// How many cells of memory the guest has.
     pub cells: usize,
+    /// The memory of all cells, in KiB.
+    pub memory: u64,
 }
 
 const MODES: &[&str] = &["custom", "host-model", "host-passthrough", "maximum"];
@@ -24,11 +26,13 @@ impl Cpu {
             None => return Ok(Self::default()),
         };
         let numa = super::cpu_numa::parse(root, vcpus)?;
-        let cells = numa.as_ref().map_or(0, |numa| numa.children_named("cell").count());
+        let cells = || numa.iter().flat_map(|numa| numa.children_named("cell"));
+        let memory = cells().filter_map(|cell| number::<u64>(cell.attr("memory")?));
+        let (cells, memory) = (cells().count(), memory.fold(0, u64::saturating_add));
         children.extend(numa);
         let is_nothing = attributes.is_empty() && children.is_empty();
         let element = (!is_nothing).then(|| shape::element("cpu", &attributes, children));
-        Ok(Self { element, cells })
+        Ok(Self { element, cells, memory })
     }
 
     pub(super) fn format(&self, w: &mut Writer) {
@@ -50,6 +54,9 @@ fn parts(element: &Element) -> Result<(Attributes, Vec<Element>)> {
     children.extend(vendor(element, is_named)?.filter(|_| has_model(mode)));
     for shape in PARTS {
         children.extend(shape.read_one(element)?);
+    }
+    if let Some(topology) = children.iter().find(|child| child.name == "topology") {
+        check_topology(element, topology)?;
     }
     check_cache(element)?;
     children.extend(features(element, mode, is_named)?);
@@ -107,12 +114,13 @@ fn attributes(element: &Element, mode: &str, is_named: bool) -> Result<Attribute
         "cpu",
         &[
             attr("match", Kind::Word(&["minimum", "exact", "strict"])),
-            attr("check", Kind::Word(&["none", "partial", "full"])),
+            attr("check", Kind::Word(&["default", "none", "partial", "full"])),
             attr("migratable", Kind::Word(ON_OFF)),
         ],
     );
     let read = ATTRIBUTES.read(element)?.unwrap_or_default();
-    let value = |name: &'static str| read.attr(name).map(|value| (name, value.to_owned()));
+    let given = |name| read.attr(name).filter(|&value| value != "default");
+    let value = |name: &'static str| given(name).map(|value| (name, value.to_owned()));
     if value("migratable").is_some() && !["host-passthrough", "maximum"].contains(&mode) {
         return Err(element.unsupported(
             "Attribute migratable is only allowed for 'host-passthrough' / 'maximum' CPU mode",
@@ -168,6 +176,16 @@ fn vendor(element: &Element, is_named: bool) -> Result<Option<Element>> {
     match element.child_text("vendor") {
         Some(_) if !is_named => Err(element.error("CPU vendor specified without CPU model")),
         vendor => Ok(vendor.map(|vendor| shape::leaf("vendor", &[], vendor))),
+    }
+}
+
+/// The processors must be countable.
+fn check_topology(element: &Element, topology: &Element) -> Result<()> {
+    let counts = topology.attributes.iter().filter_map(|(_, value)| number::<u32>(value));
+    match counts.into_iter().try_fold(1_u32, u32::checked_mul) {
+        Some(_) => Ok(()),
+        None => Err(element
+            .unsupported(format_args!("cpu topology results in more than {} cpus", u32::MAX))),
     }
 }
 

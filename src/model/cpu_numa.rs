@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::read::{all, first, internal, number_attr, required};
+use super::read::{first, internal, number_attr, required};
 use super::shape::{self, Kind, Shape, YES_NO, attr};
 use super::{Bitmap, Vcpus, memory};
 use crate::error::Result;
@@ -14,10 +14,11 @@ struct Cell {
     element: Element,
 }
 
-/// What is kept of all `<numa>` elements, which count as one.
+/// What is kept of the first `<numa>` of each `<cpu>`, which count as one.
 pub(super) fn parse(root: &Element, vcpus: &Vcpus) -> Result<Option<Element>> {
     let Some(first) = first(root, "cpu", "numa") else { return Ok(None) };
-    let children = all(root, "cpu", "numa").flat_map(|numa| numa.children.iter().cloned());
+    let firsts = root.children_named("cpu").filter_map(|cpu| cpu.child("numa"));
+    let children = firsts.flat_map(|numa| numa.children.iter().cloned());
     let numa = &Element { children: children.collect(), ..first.clone() };
     let count = numa.children_named("cell").count();
     if count == 0 {
@@ -172,9 +173,10 @@ impl Cell {
         for cache in element.children_named("cache") {
             let Some(mut copy) = CACHE.read(cache)? else { continue };
             check_level(cache, &copy, &kept)?;
-            for part in ["size", "line"] {
-                copy.children.push(Node::Element(cache_part(cache, part)?));
-            }
+            copy.attributes.retain(|(_, value)| value != "none");
+            copy.children.push(Node::Element(cache_part(cache, "size", "KiB")?));
+            let line = cache_part(cache, "line", "B")?;
+            copy.children.extend(Some(line).filter(has_value).map(Node::Element));
             kept.children.push(Node::Element(copy));
         }
         Ok(Self { vcpus, element: kept })
@@ -193,12 +195,17 @@ fn check_level(cache: &Element, read: &Element, cell: &Element) -> Result<()> {
     }
 }
 
-fn cache_part(cache: &Element, name: &str) -> Result<Element> {
+/// A number with the unit it is written with; as in libvirt, the unit it was given with is not read.
+fn cache_part(cache: &Element, name: &str, unit: &str) -> Result<Element> {
     let missing = || cache.error(format_args!("missing element or attribute './{name}/@value'"));
     let part = cache.child(name).filter(|part| part.attr("value").is_some()).ok_or_else(missing)?;
-    let bytes = memory::bytes(part, "value", "unit")?;
-    let (value, unit) = if name == "size" { (bytes.div_ceil(1024), "KiB") } else { (bytes, "B") };
-    Ok(shape::element(name, &[("value", value.to_string()), ("unit", unit.to_owned())], Vec::new()))
+    let number = memory::bytes(part, "value", "")?.div_ceil(1024);
+    let attributes = [("value", number.to_string()), ("unit", unit.to_owned())];
+    Ok(shape::element(name, &attributes, Vec::new()))
+}
+
+fn has_value(part: &Element) -> bool {
+    part.attr("value") != Some("0")
 }
 
 /// The distances of a cell to others, by their numbers.

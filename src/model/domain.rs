@@ -114,10 +114,10 @@ impl Domain {
     pub fn parse_element(root: &Element) -> Result<Self> {
         check_root(root)?;
         unsupported::check(root)?;
-        let (memory, current_memory) = memory::parse(root)?;
         let mut vcpus = Vcpus::parse(root)?;
         let iothreads = IoThreads::parse(root)?;
         let cpu = Cpu::parse(root, &vcpus)?;
+        let (memory, current_memory) = memory::parse(root, cpu.memory)?;
         let cpu_tune = CpuTune::parse(root, &vcpus, &iothreads)?;
         let numa_tune = NumaTune::parse(root, &mut vcpus, cpu_tune.is_pinned(), cpu.cells)?;
         let Resource { partition, fibrechannel_appid } = Resource::parse(root)?;

@@ -8,9 +8,11 @@ use crate::xml::{Element, Writer};
 /// The largest size, in KiB: 8 EiB less one, so that bytes fit a signed 64-bit number.
 pub const MAX_KIB: u64 = (1 << 53) - 1;
 
-/// The limit and the balloon's target, in KiB.
-pub(super) fn parse(root: &Element) -> Result<(u64, u64)> {
+/// The limit and the balloon's target, in KiB. Without a limit, it is the memory of all cells of a
+/// virtual machine.
+pub(super) fn parse(root: &Element, of_cells: u64) -> Result<(u64, u64)> {
     let memory = size_in(root.child("memory"), "memory")?.unwrap_or(0);
+    let memory = if memory == 0 { of_cells.min(MAX_KIB) } else { memory };
     if memory == 0 {
         let line = root.child("memory").map_or(root.line, |element| element.line);
         return Err(Error::xml(line, "Memory size must be specified via <memory>"));
@@ -199,6 +201,9 @@ mod tests {
             assert_eq!(domain.current_memory, expected, "{text}");
         }
         assert_eq!(parse("").current_memory, 1024);
+        let cells =
+            "<memory>0</memory><cpu><numa><cell memory='3'/><cell memory='4'/></numa></cpu>";
+        assert_eq!(parse(cells).memory, 7);
     }
 
     #[test]
@@ -257,7 +262,7 @@ mod tests {
             ),
         ]);
         assert_eq!(fault("<memory unit='k iB'>1</memory>").code, ErrorCode::InvalidArg);
-        let error = super::parse(&crate::xml::parse("\n<domain/>").unwrap()).unwrap_err();
+        let error = super::parse(&crate::xml::parse("\n<domain/>").unwrap(), 0).unwrap_err();
         assert_eq!(error.message, missing);
     }
 }

@@ -9,7 +9,8 @@ use super::values;
 /// Makes one change somewhere in an element.
 pub fn break_slightly(root: &mut Element, runner: &mut TestRunner) {
     let count = count(root);
-    let chosen = runner.rng().random_range(0..count);
+    let at_root = count == 1 || runner.rng().random_ratio(1, 20);
+    let chosen = if at_root { 0 } else { runner.rng().random_range(1..count) };
     if let Some(element) = nth(root, &mut { chosen }) {
         change(element, runner);
     }

@@ -4,6 +4,7 @@
 //! refuse, and with which code is compared; what differs on purpose is in [`differences`], and
 //! everything else fails.
 
+mod adapt;
 mod breakage;
 mod compare;
 mod differences;
@@ -43,6 +44,7 @@ fn documents_are_read_as_libvirt_reads_them() {
     let mut definer = Definer::start();
     let mut accepted: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
     let mut shown = 0;
+    let mut reasons: BTreeMap<String, u32> = BTreeMap::new();
     differences::assert_documented();
     let mut explained: BTreeMap<&str, u32> = BTreeMap::new();
     for _ in 0..count {
@@ -52,6 +54,9 @@ fn documents_are_read_as_libvirt_reads_them() {
             let entry = accepted.entry(family).or_default();
             entry.0 += 1;
             entry.1 += u32::from(matches!(case.libvirt, Answer::Defined { .. }));
+        }
+        if let Answer::Refused { message, .. } = &case.libvirt {
+            *reasons.entry(message.replace(|c: char| c.is_ascii_digit(), "")).or_insert(0) += 1;
         }
         if case.agrees() {
             continue;
@@ -78,9 +83,14 @@ fn documents_are_read_as_libvirt_reads_them() {
             (l, Ok(_)) => eprintln!("{l:?}\nDEFINED"),
             (l, Err(e)) => eprintln!("{l:?}\n{e:?}"),
         }
-        if shown > 40 {
+        if shown > 60 {
             break;
         }
+    }
+    let mut reasons: Vec<_> = reasons.into_iter().collect();
+    reasons.sort_by_key(|it| std::cmp::Reverse(it.1));
+    for (m, n) in reasons.iter().take(60) {
+        eprintln!("{n} {m}");
     }
     eprintln!("{accepted:?} {explained:?}");
 }

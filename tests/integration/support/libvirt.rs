@@ -24,7 +24,8 @@ const PYTHON: &str = "/usr/bin/python3";
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/libvirt/define.py");
 
 /// Where the daemon may write is memory of its own. On a host with both versions of control groups
-/// the empty tree of version 2 goes: with it, this libvirt starts no container.
+/// the empty tree of version 2 goes: with it, this libvirt starts no container. Some documents make it
+/// take all memory there is.
 const PRIVATE: &str = "
     set -e
     mount -t tmpfs run /run
@@ -34,7 +35,7 @@ const PRIVATE: &str = "
     done
     if [ -e /sys/fs/cgroup/unified/cgroup.procs ]; then umount /sys/fs/cgroup/unified; fi
     ip link set lo up
-    exec libvirtd --config \"$1\" --pid-file \"$2\"
+    exec prlimit --as=$((4 << 30)) libvirtd --config \"$1\" --pid-file \"$2\"
 ";
 
 /// A daemon that has said it is ready.
