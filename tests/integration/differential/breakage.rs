@@ -39,7 +39,7 @@ fn change(element: &mut Element, runner: &mut TestRunner) {
         (0, Some(attribute), _) => {
             element.attributes.remove(attribute);
         }
-        (1 | 2 | 3, Some(attribute), _) => element.attributes[attribute].1 = values::odd(runner),
+        (1..=3, Some(attribute), _) => element.attributes[attribute].1 = values::odd(runner),
         (4, _, Some(child)) => {
             element.children.remove(child);
         }

@@ -64,7 +64,8 @@ impl Case {
     }
 }
 
-fn parse(text: &str) -> Ours {
+/// What the library says.
+pub fn parse(text: &str) -> Ours {
     let mut domain = Domain::parse_element(&xml::parse(text)?)?;
     domain.fill_host_defaults(std::env::consts::ARCH, EMULATOR);
     Ok(domain.format(View::Inactive))
@@ -79,7 +80,7 @@ pub fn text_of(document: &Element) -> String {
 
 /// Masks identities and addresses of network cards that are not in the document: each side made up
 /// its own.
-fn mask(output: &str, document: &str) -> String {
+pub fn mask(output: &str, document: &str) -> String {
     let known = document.to_ascii_lowercase();
     let made_up = |value: &str| !known.contains(value);
     let masked = output.lines().map(|line| {

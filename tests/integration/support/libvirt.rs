@@ -50,9 +50,15 @@ pub fn is_there(test: &str) -> bool {
     let found =
         ["/usr/sbin/libvirtd", EMULATOR, SCHEMAS].into_iter().find(|it| !Path::new(it).exists());
     if let Some(missing) = found {
-        writeln!(std::io::stderr(), "needs libvirt ({missing}): {test}").unwrap();
+        say(&format!("needs libvirt ({missing}): {test}"));
     }
     found.is_none() && is_root(test)
+}
+
+/// Prints past the capture of output.
+pub fn say(text: &str) {
+    let mut terminal = std::io::stderr();
+    writeln!(terminal, "{text}").unwrap();
 }
 
 impl Libvirtd {
