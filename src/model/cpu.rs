@@ -1,5 +1,7 @@
 //! `<cpu>`: the processor of a virtual machine; without effect on containers.
 
+use std::collections::HashSet;
+
 use super::Vcpus;
 use super::read::number;
 use super::shape::{self, Kind, ON_OFF, Shape, attr};
@@ -206,6 +208,7 @@ fn check_cache(element: &Element) -> Result<()> {
 fn features(element: &Element, mode: &str, is_named: bool) -> Result<Vec<Element>> {
     const POLICIES: &[&str] = &["force", "require", "optional", "disable", "forbid"];
     let mut features: Vec<Element> = Vec::new();
+    let mut names = HashSet::new();
     for feature in element.children_named("feature") {
         if mode == "custom" && !is_named {
             return Err(element.error("Non-empty feature list specified without CPU model"));
@@ -220,7 +223,7 @@ fn features(element: &Element, mode: &str, is_named: bool) -> Result<Vec<Element
         let Some(name) = feature.attr("name").filter(|name| !name.is_empty()) else {
             return Err(feature.error("Invalid CPU feature name: expected name='...'"));
         };
-        if features.iter().any(|other| other.attr("name") == Some(name)) {
+        if !names.insert(name) {
             let detail = format_args!("CPU feature '{name}' specified more than once");
             return Err(feature.error(detail));
         }

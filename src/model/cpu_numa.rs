@@ -1,6 +1,6 @@
 //! `<cpu><numa>`: the memory cells of a virtual machine; without effect on containers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::read::{first, internal, number_attr, required};
 use super::shape::{self, Kind, Shape, YES_NO, attr};
@@ -63,13 +63,12 @@ fn interconnects(numa: &Element, cells: &[Cell]) -> Result<Option<Element>> {
     let way = |element: &Element| {
         ["initiator", "target", "cache", "type"].map(|name| element.attr(name).map(str::to_owned))
     };
-    let mut seen = Vec::new();
+    let mut seen = HashSet::new();
     for element in kept.elements() {
         let key = (element.name.clone(), way(element));
-        if seen.contains(&key) {
+        if !seen.insert(key) {
             return Err(numa.error("Duplicate info for NUMA latencies"));
         }
-        seen.push(key);
     }
     Ok(Some(kept))
 }
@@ -125,20 +124,20 @@ const INTERCONNECTS: Shape = Shape::new("interconnects", &[]).with(&[
 ]);
 
 fn check_processors(numa: &Element, cells: &[Cell], vcpus: &Vcpus) -> Result<()> {
-    let mut highest = 0;
+    let mut taken = Bitmap::default();
     for (id, cell) in cells.iter().enumerate() {
         let Some(set) = &cell.vcpus else { continue };
-        let before = cells
-            .iter()
-            .take(id)
-            .position(|other| other.vcpus.as_ref().is_some_and(|other| other.overlaps(set)));
-        if let Some(other) = before {
+        if taken.overlaps(set) {
+            let mut before = cells.iter().take(id).map(|cell| cell.vcpus.as_ref());
+            let other = before.position(|other| other.is_some_and(|other| other.overlaps(set)));
             return Err(numa.unsupported(format_args!(
-                "NUMA cells {id} and {other} have overlapping vCPU ids"
+                "NUMA cells {id} and {} have overlapping vCPU ids",
+                other.unwrap_or(id)
             )));
         }
-        highest = highest.max(set.iter().last().map_or(0, |last| last + 1));
+        taken.add(set);
     }
+    let highest = taken.iter().last().map_or(0, |last| last + 1);
     match highest > vcpus.maximum {
         true => Err(internal(numa, "Number of CPUs in <numa> exceeds the <vcpu> count")),
         false => Ok(()),

@@ -68,9 +68,10 @@ impl Element {
         })
     }
 
-    /// The child elements of a name.
+    /// The child elements of a name, but for those that have put themselves into a name space.
     pub fn children_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Element> {
-        self.elements().filter(move |element| element.name == name)
+        let is_plain = |element: &Element| element.attr("xmlns").is_none_or(str::is_empty);
+        self.elements().filter(move |element| element.name == name && is_plain(element))
     }
 
     /// The first child element of a name; libvirt, too, reads the first and drops the others.
@@ -159,6 +160,8 @@ mod tests {
         assert_eq!(element.required_child("t").unwrap().attr("d"), Some("2"));
         assert_eq!(element.children_named("t").count(), 2);
         assert_eq!(element.elements().count(), 2);
+        let other = parse("<a><b xmlns='u'/><b xmlns=''>1</b></a>").unwrap();
+        assert_eq!(other.child_text("b").as_deref(), Some("1"));
         assert_eq!(element.child_text("t"), None);
     }
 
