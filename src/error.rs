@@ -42,10 +42,14 @@ pub enum ErrorCode {
     OperationTimeout = 68,
     /// An argument that is valid elsewhere and not supported here.
     ArgumentUnsupported = 74,
+    /// A domain has no such title, description or element of metadata.
+    NoDomainMetadata = 80,
     /// A number larger than what it counts can be.
     Overflow = 82,
     /// An operation that is valid elsewhere and not supported here.
     OperationUnsupported = 84,
+    /// The document is not what the schema allows.
+    XmlInvalidSchema = 92,
 }
 
 impl ErrorCode {
@@ -68,8 +72,10 @@ impl ErrorCode {
             Self::ConfigUnsupported => "unsupported configuration",
             Self::OperationTimeout => "Timed out during operation",
             Self::ArgumentUnsupported => "argument unsupported",
+            Self::NoDomainMetadata => "metadata not found",
             Self::Overflow => "numerical overflow",
             Self::OperationUnsupported => "Operation not supported",
+            Self::XmlInvalidSchema => "XML document failed to validate against schema",
         }
     }
 }
@@ -112,6 +118,11 @@ impl Error {
             _ => format!("{}: {detail}", code.phrase()),
         };
         Self { code, domain: ErrorDomain::Lxc, message }
+    }
+
+    /// An error whose text libvirt writes without the code's phrase.
+    pub fn bare(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, domain: ErrorDomain::Lxc, message: message.into() }
     }
 
     /// The same error, said by another part.

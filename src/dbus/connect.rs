@@ -26,7 +26,7 @@ pub(super) async fn call(
             let (xml, flags): (String, u32) = arguments(call)?;
             driver.create_xml(&xml, flags).await?
         }
-        "DomainDefineXML" => driver.define(&arguments::<String>(call)?).await?,
+        "DomainDefineXML" => driver.define(&arguments::<String>(call)?, 0).await?,
         "DomainLookupByID" => {
             let id: i32 = arguments(call)?;
             let unknown =
@@ -77,7 +77,8 @@ pub(super) fn property(driver: &Driver, name: &str) -> Result<OwnedVariant, Faul
     value.try_into().map_err(|e: zbus::Error| Fault::Failed(e.to_string()))
 }
 
-fn path(domain: &Domain) -> Result<ObjectPath<'static>, Fault> {
+/// The path of a domain's object.
+pub(super) fn path(domain: &Domain) -> Result<ObjectPath<'static>, Fault> {
     ObjectPath::try_from(domain_path(domain.uuid)).map_err(|e| Fault::Failed(e.to_string()))
 }
 

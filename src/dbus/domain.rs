@@ -6,7 +6,7 @@ use std::sync::Arc;
 use zbus::{Message, OwnedVariant, Variant};
 
 use super::fault::{Fault, arguments, reply};
-use crate::driver::{Domain, Driver, unsupported_flags};
+use crate::driver::{Domain, Driver, Metadata, unsupported_flags};
 use crate::error::{Error, ErrorCode};
 
 pub(super) const INTERFACE: &str = "org.libvirt.Domain";
@@ -48,12 +48,22 @@ pub(super) async fn call(
             arguments::<()>(call)?;
             driver.resume(domain).await?;
         }
+        "SetMetadata" => {
+            let (kind, text, key, uri, flags): (i32, String, String, String, u32) =
+                arguments(call)?;
+            let (text, key, uri) = (given(&text), given(&key), given(&uri));
+            driver.set_metadata(domain, Metadata { kind, text, key, uri }, flags).await?;
+        }
         "Shutdown" => driver.shutdown(domain, arguments(call)?).await?,
         "Suspend" => {
             arguments::<()>(call)?;
             driver.suspend(domain).await?;
         }
         "Undefine" => driver.undefine(domain, arguments(call)?).await?,
+        "GetMetadata" => {
+            let (kind, uri, flags): (i32, String, u32) = arguments(call)?;
+            return reply(call, &driver.metadata(domain, kind, given(&uri), flags)?);
+        }
         "GetState" => {
             no_flags(arguments(call)?, "domainGetState")?;
             return reply(call, &(domain.snapshot().state_numbers(),));
@@ -139,6 +149,11 @@ fn memory_stats(driver: &Driver, domain: &Domain) -> Result<HashMap<i32, u64>, F
     }
     let actual = domain.snapshot().current().map_or(0, |document| document.current_memory);
     Ok(HashMap::from([(MEMORY_STAT_ACTUAL, actual), (MEMORY_STAT_RSS, info.memory)]))
+}
+
+/// D-Bus has no null; libvirt-dbus lets the empty string stand for it.
+fn given(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 fn no_flags(flags: u32, function: &str) -> Result<(), Error> {

@@ -100,7 +100,7 @@ async fn dispatch(
     };
     match (interface, object) {
         (connect::INTERFACE, _) => connect::call(driver, member, call).await,
-        (native::INTERFACE, _) => native::call(driver, member, call),
+        (native::INTERFACE, _) => native::call(driver, member, call).await,
         (domain::INTERFACE, Object::Domain(uuid)) => {
             let domain = driver.lookup_by_uuid(uuid)?;
             domain::call(driver, &domain, member, call).await

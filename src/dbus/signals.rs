@@ -31,11 +31,14 @@ pub(super) async fn forward(mut events: Receiver<Event>, connection: Connection)
 
 fn signal(event: &Event) -> zbus::Result<Message> {
     let path = ObjectPath::try_from(domain_path(event.uuid))?;
-    match event.kind {
+    match &event.kind {
         EventKind::Lifecycle(step) => {
             let (kind, detail) = step.numbers();
             Message::signal(CONNECT, connect::INTERFACE, "DomainEvent").build(&(path, kind, detail))
         }
         EventKind::Reboot => Message::signal(path, domain::INTERFACE, "Reboot").build(&()),
+        EventKind::Metadata { kind, uri } => {
+            Message::signal(path, domain::INTERFACE, "MetadataChange").build(&(kind, uri))
+        }
     }
 }

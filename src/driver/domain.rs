@@ -65,7 +65,7 @@ impl Snapshot {
 
     /// Whether it runs, paused or not.
     pub fn is_active(&self) -> bool {
-        self.state != State::Shutoff
+        self.standing().is_active()
     }
 
     /// The document that counts now: the one it runs from, else its definition.

@@ -16,10 +16,17 @@ pub struct Event {
 }
 
 /// Kinds of events that libvirt's container driver has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventKind {
     /// A step of the life cycle.
     Lifecycle(Lifecycle),
     /// The container restarted itself.
     Reboot,
+    /// Its title, description, or an element of its metadata was set or taken away.
+    Metadata {
+        /// libvirt's number (`virDomainMetadataType`).
+        kind: i32,
+        /// The element's name space; empty for the others.
+        uri: String,
+    },
 }

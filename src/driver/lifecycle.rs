@@ -35,6 +35,13 @@ pub struct Standing {
     pub persistent: bool,
 }
 
+impl Standing {
+    /// Whether it runs, paused or not.
+    pub fn is_active(self) -> bool {
+        self.state != State::Shutoff
+    }
+}
+
 /// What somebody wants to do with a domain, or what befell it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
@@ -56,6 +63,8 @@ pub enum Operation {
     Resume,
     /// Change whether it starts with the daemon.
     SetAutostart,
+    /// Change its title, description or metadata.
+    Describe,
     /// Use something that is only there while it runs.
     UseLive,
     /// Init ended on its own.
@@ -117,7 +126,7 @@ impl Lifecycle {
 pub fn admit(standing: Standing, operation: Operation) -> Result<Transition, Error> {
     use Operation as Op;
     let Standing { state, persistent } = standing;
-    let active = state != State::Shutoff;
+    let active = standing.is_active();
     let stay = Ok(Transition { next: Some(standing), event: None });
     let turn = |state, event| {
         let next = Standing { state, persistent };
@@ -141,7 +150,7 @@ pub fn admit(standing: Standing, operation: Operation) -> Result<Transition, Err
             event: Some(Lifecycle::Undefined),
         }),
         (Op::SetAutostart, _) if !persistent => denied("Cannot set autostart for transient domain"),
-        (Op::SetAutostart, _) => stay,
+        (Op::SetAutostart | Op::Describe, _) => stay,
 
         (
             Op::Shutdown
@@ -196,6 +205,7 @@ mod tests {
             Suspend,
             Resume,
             SetAutostart,
+            Describe,
             UseLive,
             End,
             Crash,

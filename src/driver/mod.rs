@@ -9,20 +9,24 @@ mod config;
 mod domain;
 mod event;
 mod host;
+mod impact;
 mod init_request;
 pub mod lifecycle;
+mod metadata;
 mod native;
 mod open;
 mod operations;
 mod registry;
 mod run;
+mod schema;
 mod store;
 mod supervisor;
 
 pub use config::{Config, Paths};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
-pub use host::{Cache, Cell, Cpu, Pages, Topology};
+pub use host::{Cache, Cell, Cpu, NodeInfo, Pages, Topology};
+pub use metadata::Metadata;
 pub use native::Converted;
 pub use operations::{ConsoleSize, Info};
 
@@ -157,6 +161,11 @@ impl Driver {
         Topology::read("/sys".as_ref(), "/proc".as_ref())
     }
 
+    /// The same in a few numbers.
+    pub fn node_info(&self) -> NodeInfo {
+        NodeInfo::of(&self.host.arch, &self.topology())
+    }
+
     fn facts<'a>(&'a self, emulator: &'a str) -> host::capabilities::Facts<'a> {
         host::capabilities::Facts {
             arch: &self.host.arch,
@@ -182,8 +191,8 @@ impl Driver {
     }
 
     fn tell(&self, domain: &Domain, kind: EventKind) {
+        tracing::info!("domain '{}': {kind:?}", domain.name);
         let event = Event { uuid: domain.uuid, name: domain.name.clone(), kind };
-        tracing::info!("domain '{}': {kind:?}", event.name);
         // An error means that nobody has subscribed.
         let _ = self.events.send(event);
     }
@@ -224,5 +233,5 @@ fn check_flags(flags: u32, allowed: u32, function: &str) -> Result<()> {
 /// libvirt's answer to flags that a call does not take; it comes without the code's phrase.
 pub fn unsupported_flags(flags: u32, function: &str) -> Error {
     let message = format!("unsupported flags (0x{flags:x}) in function {function}");
-    Error { message, ..Error::new(ErrorCode::InvalidArg, "") }
+    Error::bare(ErrorCode::InvalidArg, message)
 }

@@ -9,14 +9,21 @@ use super::lifecycle::{Operation, State};
 use super::run::reason;
 use super::store::Record;
 use super::supervisor::unexpected;
-use super::{Driver, check_flags};
+use super::{Driver, check_flags, schema};
 use crate::container::protocol::{Message, Request};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain as Document, View};
 
-/// `VIR_DOMAIN_XML_*`: secrets, the inactive document, the host's CPU, portable.
-const XML_FLAGS: u32 = 1 | XML_INACTIVE | 4 | 8;
+/// `VIR_DOMAIN_XML_*`, those that libvirt's driver takes. A container's document is portable as it
+/// is, so the last one changes nothing.
+const XML_SECURE: u32 = 1;
 const XML_INACTIVE: u32 = 2;
+const XML_MIGRATABLE: u32 = 8;
+
+/// `VIR_DOMAIN_DEFINE_VALIDATE` and `VIR_DOMAIN_START_VALIDATE`: the document must be what the
+/// schema allows.
+const DEFINE_VALIDATE: u32 = 1;
+const START_VALIDATE: u32 = 1 << 4;
 
 /// What a domain uses and may use (`virDomainInfo`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +50,11 @@ pub struct ConsoleSize {
 }
 
 impl Driver {
-    /// Gives a domain a definition, or replaces the one it has.
-    pub async fn define(&self, text: &str) -> Result<Arc<Domain>> {
-        let document = self.parse(text)?;
+    /// Gives a domain a definition, or replaces the one it has. Flag 1: only if the document is
+    /// what the schema allows.
+    pub async fn define(&self, text: &str, flags: u32) -> Result<Arc<Domain>> {
+        check_flags(flags, DEFINE_VALIDATE, "domainDefineXMLFlags")?;
+        let document = self.parse(text, flags & DEFINE_VALIDATE != 0)?;
         let domain = self.registry.claim(document.uuid, &document.name)?;
         let defined = self.define_claimed(&domain, document).await;
         defined.inspect_err(|_| self.registry.release(&domain))?;
@@ -66,7 +75,10 @@ impl Driver {
         Ok(())
     }
 
-    fn parse(&self, text: &str) -> Result<Document> {
+    fn parse(&self, text: &str, validate: bool) -> Result<Document> {
+        if validate {
+            schema::check_domain(text)?;
+        }
         let mut document = Document::parse(text)?;
         let emulator = self.supervisor.to_string_lossy();
         document.fill_host_defaults(&self.host.arch, &emulator);
@@ -98,10 +110,10 @@ impl Driver {
     }
 
     /// Starts a domain from a document that is not kept: when it stops, it is no more, unless it
-    /// was defined before.
+    /// was defined before. Flag 16: only if the document is what the schema allows.
     pub async fn create_xml(self: &Arc<Self>, text: &str, flags: u32) -> Result<Arc<Domain>> {
-        check_flags(flags, 0, "domainCreateXML")?;
-        let document = self.parse(text)?;
+        check_flags(flags, START_VALIDATE, "domainCreateXML")?;
+        let document = self.parse(text, flags & START_VALIDATE != 0)?;
         let domain = self.registry.claim(document.uuid, &document.name)?;
         let created = self.create_claimed(&domain, &document).await;
         created.inspect_err(|_| self.registry.release(&domain))?;
@@ -211,8 +223,10 @@ impl Driver {
     }
 
     /// A domain's document: the one it runs from, or (flag 2) the one it will start from next.
+    /// Secrets are in it with flag 1 only.
     pub fn xml_desc(&self, domain: &Domain, flags: u32) -> Result<String> {
-        check_flags(flags, XML_FLAGS, "domainGetXMLDesc")?;
+        let known = XML_SECURE | XML_INACTIVE | XML_MIGRATABLE;
+        check_flags(flags, known, "lxcDomainGetXMLDesc")?;
         let snapshot = domain.snapshot();
         let inactive = flags & XML_INACTIVE != 0;
         let document = match &snapshot.definition {
@@ -220,7 +234,11 @@ impl Driver {
             _ => snapshot.current(),
         };
         let view = if inactive { View::Inactive } else { View::Live };
-        Ok(document.ok_or_else(|| domain.not_found())?.format(view))
+        let document = document.ok_or_else(|| domain.not_found())?;
+        match flags & XML_SECURE {
+            0 => Ok(document.without_secrets().format(view)),
+            _ => Ok(document.format(view)),
+        }
     }
 
     /// What a domain uses and may use.

@@ -166,7 +166,14 @@ impl Domain {
         })
     }
 
-    /// Writes the document, in the order and layout of libvirt's.
+    /// The document for those who may not see secrets.
+    pub fn without_secrets(&self) -> Self {
+        let mut open = self.clone();
+        open.devices.drop_secrets();
+        open
+    }
+
+    /// Writes the document, with its secrets, in the order and layout of libvirt's.
     pub fn format(&self, view: View) -> String {
         let mut w = Writer::new();
         let id = self.id.filter(|_| view == View::Live).map(|id| id.to_string());

@@ -76,12 +76,27 @@ pub(super) fn size_in(element: Option<&Element>, path: &str) -> Result<Option<u6
     if text.is_empty() {
         return Ok(None);
     }
-    let value = number(&text).ok_or_else(|| {
-        element.error(format_args!(
-            "Invalid value '{text}' for element or attribute './{path}[1]': expected a number"
-        ))
-    })?;
+    let value = number(&text).ok_or_else(|| bad_size(element, &text, path))?;
     to_kib(element, value, element.attr("unit")).map(Some)
+}
+
+/// The size an element holds, in bytes, which it also means without a unit; None when it is absent
+/// or empty. Errors name it by `path`.
+pub(super) fn bytes_in(element: Option<&Element>, path: &str) -> Result<Option<u64>> {
+    let Some(element) = element else { return Ok(None) };
+    let text = element.text();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let value = number(&text).ok_or_else(|| bad_size(element, &text, path))?;
+    let unit = element.attr("unit").filter(|unit| !unit.is_empty()).unwrap_or("bytes");
+    to_bytes(element, value, unit).map(Some)
+}
+
+fn bad_size(element: &Element, text: &str, path: &str) -> Error {
+    element.error(format_args!(
+        "Invalid value '{text}' for element or attribute './{path}[1]': expected a number"
+    ))
 }
 
 /// A size in KiB, rounded up; `element` is the one to name in errors.

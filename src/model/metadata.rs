@@ -4,6 +4,10 @@
 //! one and further ones of the same are dropped. White space between elements is dropped as
 //! well: the writer indents them, and they must not drift at every round trip.
 
+mod piece;
+
+pub use piece::{NewPiece, Piece};
+
 use std::collections::HashSet;
 
 use crate::xml::{Element, Node};

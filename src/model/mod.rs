@@ -11,14 +11,12 @@ mod bitmap;
 mod blkiotune;
 mod capabilities;
 mod clock;
-mod console;
 mod cpu;
 mod cpu_numa;
 mod cputune;
 mod devices;
 mod domain;
 mod features;
-mod filesystem;
 mod identity;
 mod idmap;
 mod iothreads;
@@ -46,19 +44,24 @@ pub use bitmap::Bitmap;
 pub use blkiotune::{BlockDeviceTune, BlockTune};
 pub use capabilities::{CAPABILITIES, Capabilities, CapabilityPolicy, Switch};
 pub use clock::{Clock, ClockBasis, ClockOffset};
-pub use console::Console;
 pub use cpu::Cpu;
 pub use cputune::{Bandwidth, CpuTune, Scheduler, SchedulerKind};
-pub use devices::Devices;
+pub use devices::{
+    AccessMode, CharacterSource, Console, DeviceFamily, Devices, DirectMode, Filesystem,
+    FilesystemSource, FilterReference, GuestReset, HostDevice, HostDeviceSource, Interface,
+    InterfaceAddress, InterfaceSocket, InterfaceSource, LinkBandwidth, LinkState, LiveInterface,
+    Mac, MacAddress, MacOrigin, NativeMode, Rate, Route, SocketKind, StartupPolicy, Subsystem,
+    UsbDevice, VirtualPort, VirtualPortKind, Vlan, VlanTag,
+};
 pub use domain::{Domain, View};
 pub use features::Features;
-pub use filesystem::{AccessMode, Filesystem, FilesystemSource};
 pub use identity::{MAX_NAME_BYTES, check_name};
 pub use idmap::{IdMap, IdRange};
 pub use iothreads::IoThreads;
 pub use lifecycle::{LifecycleAction, LockFailureAction};
 pub use memory::MAX_KIB;
 pub use memtune::MemoryTune;
+pub use metadata::{NewPiece, Piece};
 pub use namespaces::{Share, ShareSource, SharedNamespaces};
 pub use numatune::{NumaMemory, NumaMode, NumaTune};
 pub use os::{Os, SmbiosMode};

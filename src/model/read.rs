@@ -32,13 +32,13 @@ macro_rules! words {
 
             /// The value of an attribute, None when there is none.
             #[allow(dead_code, reason = "some families have errors of their own")]
-            pub(super) fn attr(
+            pub(in crate::model) fn attr(
                 element: &$crate::xml::Element,
                 name: &str,
             ) -> $crate::error::Result<Option<Self>> {
                 element.attr(name).map_or(Ok(None), |word| match Self::from_word(word) {
                     Some(known) => Ok(Some(known)),
-                    None => Err(super::read::bad_word(element, name, word, Self::WORDS)),
+                    None => Err($crate::model::read::bad_word(element, name, word, Self::WORDS)),
                 })
             }
         }
@@ -89,7 +89,7 @@ pub(super) fn number_attr<T: FromStr>(element: &Element, name: &str) -> Result<O
 /// As [`number_attr`], and 0 is an error.
 pub(super) fn positive_attr(element: &Element, name: &str) -> Result<Option<u32>> {
     match number_attr(element, name)? {
-        Some(0) => Err(bad_value(element, name, "0", "Zero is not permitted")),
+        Some(0) => Err(zero(element, name)),
         found => Ok(found),
     }
 }
@@ -115,6 +115,41 @@ pub(super) fn bad_value(element: &Element, name: &str, value: &str, expected: &s
 pub(super) fn bad_word(element: &Element, name: &str, value: &str, words: &[&str]) -> Error {
     let expected = format!("Expected one of {}", words.join(", "));
     bad_value(element, name, value, &expected)
+}
+
+/// The error for a number that is 0.
+pub(super) fn zero(element: &Element, name: &str) -> Error {
+    element.error(format_args!(
+        "Invalid value for attribute '{name}' in element '{}': Zero is not permitted",
+        element.name
+    ))
+}
+
+/// The error that some families have for a value that is none of the allowed words.
+pub(super) fn unknown_word(
+    element: &Element,
+    what: &str,
+    value: &str,
+    behind: &str,
+    words: &[&str],
+) -> Error {
+    let expected = words.join(", ");
+    element
+        .unsupported(format_args!("unknown {what} '{value}'{behind}: expected one of {expected}"))
+}
+
+/// An attribute with [`unknown_word`] for an error, None when there is none.
+pub(super) fn known_word(
+    element: &Element,
+    name: &str,
+    what: &str,
+    words: &[&'static str],
+) -> Result<Option<&'static str>> {
+    let Some(value) = element.attr(name) else { return Ok(None) };
+    match words.iter().find(|known| **known == value) {
+        Some(known) => Ok(Some(known)),
+        None => Err(unknown_word(element, what, value, "", words)),
+    }
 }
 
 /// An error of libvirt's that has no fixed phrase.

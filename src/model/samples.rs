@@ -30,6 +30,21 @@ pub(super) fn assert_faults(cases: &[(&str, &str)]) {
     }
 }
 
+/// A device as it is printed, in one line.
+pub(super) fn printed_device(device: &str) -> String {
+    let lines = printed(&format!("<devices>{device}</devices>"));
+    lines.iter().map(|line| line.trim()).collect()
+}
+
+/// Checks texts of errors in devices.
+pub(super) fn assert_device_faults(cases: &[(&str, &str)]) {
+    for (device, expected) in cases {
+        let error = fault(&format!("<devices>{device}</devices>"));
+        let message = error.message.replacen("line 2: ", "", 1);
+        assert_eq!(message, *expected, "{device}");
+    }
+}
+
 /// The lines of the document printed for `extra` that it is not printed with otherwise.
 pub(super) fn printed(extra: &str) -> Vec<String> {
     let plain = parse("").format(View::Inactive);

@@ -4,7 +4,7 @@
 //! Such an element needs no types, only a table of what libvirt reads in it: the attributes with
 //! what they may be and the child elements, both in the order they are written in.
 
-use super::read::{bad_value, bad_word, missing_attr, number};
+use super::read::{bad_value, bad_word, missing_attr, number, zero};
 use crate::error::Result;
 use crate::xml::{Element, Node, Writer};
 
@@ -24,6 +24,8 @@ pub(super) struct Attr {
     name: &'static str,
     kind: Kind,
     need: Need,
+    /// A value that says the same as no attribute.
+    idle: Option<&'static str>,
 }
 
 /// What a value may be.
@@ -38,6 +40,8 @@ pub(super) enum Kind {
     Long,
     /// A number of 32 bits other than 0.
     Positive,
+    /// A number of 32 bits with a sign.
+    Signed,
 }
 
 enum Need {
@@ -51,7 +55,7 @@ pub(super) const ON_OFF: &[&str] = &["on", "off"];
 
 /// An attribute that may be absent.
 pub(super) const fn attr(name: &'static str, kind: Kind) -> Attr {
-    Attr { name, kind, need: Need::Optional }
+    Attr { name, kind, need: Need::Optional, idle: None }
 }
 
 impl Attr {
@@ -63,6 +67,11 @@ impl Attr {
     /// Its absence means this value.
     pub(super) const fn or(self, value: &'static str) -> Self {
         Self { need: Need::Default(value), ..self }
+    }
+
+    /// This value is not kept, since it says the same as no attribute.
+    pub(super) const fn unless(self, idle: &'static str) -> Self {
+        Self { idle: Some(idle), ..self }
     }
 
     /// Its name.
@@ -79,7 +88,10 @@ impl Attr {
                 Need::Default(value) => Ok(Some(value.to_owned())),
             };
         };
-        let expected = "Expected non-negative integer value";
+        let expected = match self.kind {
+            Kind::Signed => "Expected integer value",
+            _ => "Expected non-negative integer value",
+        };
         let normal = match self.kind {
             Kind::Text => Some(value.to_owned()),
             Kind::Word(words) if words.contains(&value) => Some(value.to_owned()),
@@ -87,11 +99,13 @@ impl Attr {
             Kind::Number => number::<u32>(value).map(|number| number.to_string()),
             Kind::Long => number::<u64>(value).map(|number| number.to_string()),
             Kind::Positive if number::<u32>(value) == Some(0) => {
-                return Err(bad_value(element, self.name, value, "Zero is not permitted"));
+                return Err(zero(element, self.name));
             }
             Kind::Positive => number::<u32>(value).map(|number| number.to_string()),
+            Kind::Signed => number::<i32>(value).map(|number| number.to_string()),
         };
-        normal.map(Some).ok_or_else(|| bad_value(element, self.name, value, expected))
+        let normal = normal.ok_or_else(|| bad_value(element, self.name, value, expected))?;
+        Ok(Some(normal).filter(|normal| self.idle != Some(normal.as_str())))
     }
 }
 
@@ -159,7 +173,9 @@ pub(super) fn format(w: &mut Writer, element: &Element) {
         return w.text_leaf("entry", &[], &text);
     }
     // These have an end tag of their own even when empty.
-    let always_open = ["hyperv", "kvm", "xen"].contains(&element.name.as_str());
+    let always_open = ["hyperv", "kvm", "xen", "nvram", "redirdev"]
+        .contains(&element.name.as_str())
+        || element.name == "backend" && element.attr("model") == Some("egd");
     if !always_open && element.elements().next().is_none() {
         return w.leaf(&element.name, &attributes, &text);
     }

@@ -8,9 +8,7 @@ use crate::xml::Element;
 
 /// Paths below `<domain>` (`@` marks an attribute), and what there is instead.
 const REFUSED: &[(&str, &str)] = &[
-    ("devices/interface", "there are only the host's network and <privnet/>"),
     ("devices/disk", "supported devices are filesystem and console"),
-    ("devices/hostdev", "supported devices are filesystem and console"),
     ("devices/filesystem/driver", "file systems are mounted by the kernel"),
     ("devices/filesystem/idmap", "containers run without a user name space"),
 ];
@@ -57,9 +55,7 @@ mod tests {
     #[test]
     fn what_would_be_missing_is_refused() {
         let cases = [
-            "<devices><interface/></devices>",
             "<devices><disk/></devices>",
-            "<devices><hostdev mode='capabilities'/></devices>",
             "<devices><filesystem><driver type='loop'/></filesystem></devices>",
             "<devices><filesystem><idmap><uid/></idmap></filesystem></devices>",
         ];
@@ -74,16 +70,16 @@ mod tests {
     #[test]
     fn the_text_says_what_there_is() {
         assert_faults(&[(
-            "<devices>\n<interface type='bridge'/></devices>",
-            "unsupported configuration: line 3: <interface> is not supported: \
-                 there are only the host's network and <privnet/>",
+            "<devices>\n<disk/></devices>",
+            "unsupported configuration: line 3: <disk> is not supported: \
+                 supported devices are filesystem and console",
         )]);
     }
 
     #[test]
     fn what_asks_for_nothing_and_what_libvirt_drops_is_dropped() {
         for text in
-            ["<foo><bar/></foo><x:y/>", "<devices><video/><memballoon model='none'/></devices>"]
+            ["<foo><bar/></foo><x:y/>", "<devices><crypto/><memballoon model='none'/></devices>"]
         {
             parse(text);
         }

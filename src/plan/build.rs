@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::arch::guest_archs;
 use super::{Host, Limits, Placement, Plan, Root, RunFiles, capabilities, init, mounts};
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Domain, Filesystem, FilesystemSource, LifecycleAction};
+use crate::model::{CharacterSource, Domain, Filesystem, FilesystemSource, LifecycleAction};
 
 /// Plans one start of a domain.
 ///
@@ -15,9 +15,7 @@ pub fn build(domain: &Domain, host: &Host, placement: Placement, files: RunFiles
     super::unsupported::check(domain)?;
     let linux32 = is_linux32(domain, host)?;
     let root = root(domain, host)?;
-    if domain.devices.consoles.is_empty() {
-        return Err(unsupported("At least one PTY console is required"));
-    }
+    check_consoles(domain)?;
     Ok(Plan {
         name: domain.name.clone(),
         files,
@@ -40,6 +38,22 @@ pub fn build(domain: &Domain, host: &Host, placement: Placement, files: RunFiles
             LifecycleAction::Restart | LifecycleAction::RenameRestart
         ),
     })
+}
+
+/// A document may describe other consoles; a container has terminals.
+fn check_consoles(domain: &Domain) -> Result<()> {
+    let consoles = &domain.devices.consoles;
+    if consoles.is_empty() {
+        return Err(unsupported("At least one PTY console is required"));
+    }
+    match consoles.iter().find(|console| console.source != CharacterSource::Pty) {
+        None => Ok(()),
+        Some(console) => Err(unsupported(format!(
+            "Only PTY console types are supported: console {} is of type '{}'",
+            console.target_port,
+            console.source.as_str()
+        ))),
+    }
 }
 
 /// The file system for `/`. libvirt takes the host's own, writable, when there is none; nobody

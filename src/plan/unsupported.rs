@@ -11,6 +11,7 @@ use crate::model::{
 /// Fails at the first element that is not honoured, naming it and what there is instead.
 pub(super) fn check(domain: &Domain) -> Result<()> {
     let refused = identity(domain).into_iter().chain(limits(domain)).chain(timers(domain));
+    let refused = refused.chain(devices(domain));
     match refused.into_iter().find(|(is_wanted, ..)| *is_wanted) {
         None => Ok(()),
         Some((_, element, instead)) => Err(Error::new(
@@ -80,6 +81,23 @@ fn timers(domain: &Domain) -> [Refusal; 1] {
     [(is_local && wanted, "<timer>", "no clock devices are made")]
 }
 
+/// Devices that nobody makes.
+fn devices(domain: &Domain) -> [Refusal; 2] {
+    let devices = &domain.devices;
+    [
+        (
+            !devices.interfaces.is_empty(),
+            "<interface>",
+            "there are only the host's network and <privnet/>",
+        ),
+        (
+            !devices.host_devices.is_empty(),
+            "<hostdev>",
+            "containers have only the devices that all have",
+        ),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +131,9 @@ mod tests {
             "<vcpu cpuset='0'>1</vcpu>",
             "<vcpu placement='auto'>1</vcpu>",
             "<clock offset='localtime'><timer name='rtc'/></clock>",
+            "<devices><interface type='ethernet'/></devices>",
+            "<devices><hostdev mode='capabilities' type='misc'><source><char>/dev/fuse</char>\
+             </source></hostdev></devices>",
         ];
         for text in cases {
             let error = refusal(text).unwrap_or_else(|| panic!("{text} is not refused"));

@@ -5,8 +5,10 @@
 //! names keep their prefixes.
 
 mod reader;
+pub mod relaxng;
 mod writer;
 
+pub(crate) use reader::is_name;
 pub use reader::{MAX_ATTRIBUTES, MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, parse, parse_bytes};
 pub use writer::Writer;
 
@@ -77,6 +79,14 @@ impl Element {
     /// The first child element of a name; libvirt, too, reads the first and drops the others.
     pub fn child<'a>(&'a self, name: &'a str) -> Option<&'a Element> {
         self.children_named(name).next()
+    }
+
+    /// As [`Self::child`], to be changed.
+    pub fn child_mut<'a>(&'a mut self, name: &str) -> Option<&'a mut Element> {
+        self.children.iter_mut().find_map(|node| match node {
+            Node::Element(element) if element.name == name => Some(element),
+            _ => None,
+        })
     }
 
     /// The first child element of a name; none is an error.

@@ -335,7 +335,7 @@ fn code(c: char) -> String {
 }
 
 /// XML's names, a little wider beyond ASCII.
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let first = |c: char| c.is_ascii_alphabetic() || c == '_' || c == ':' || c >= '\u{C0}';
     let rest = |c: char| first(c) || c.is_ascii_digit() || c == '-' || c == '.' || c == '\u{B7}';
     name.starts_with(first) && name.chars().all(rest)

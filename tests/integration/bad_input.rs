@@ -192,6 +192,9 @@ fn the_hosts_root_is_not_taken_unasked() {
     let document = watched.host.document("mute").consoles(0);
     let expected = "unsupported configuration: At least one PTY console is required";
     watched.assert_fails_to_start(&document, expected);
+    let document = watched.host.document("null").consoles(1).device("<console type='null'/>");
+    let expected = "unsupported configuration: Only PTY console types are supported";
+    watched.assert_fails_to_start(&document, expected);
 }
 
 #[test]

@@ -25,5 +25,8 @@ mod inside;
 mod introspection;
 mod lifecycle;
 mod many;
+mod metadata;
+mod nsvirsh;
 mod restart;
+mod schema;
 mod support;

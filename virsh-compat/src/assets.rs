@@ -55,7 +55,8 @@ fn man_page() -> String {
         ".SH EXIT STATUS\n0 if the last command succeeded, 1 if not.\n\
          .SH ENVIRONMENT\n.TP\n\\fBNSVIRT_BUS\\fR\n\
          The bus to use without \\fB\\-\\-connect\\fR: a D\\-Bus address, system or session.\n\
-         Without it, the system bus.\n.TP\n\\fBXDG_CACHE_HOME\\fR\n\
+         Without it, the system bus.\n.TP\n\\fBVISUAL\\fR, \\fBEDITOR\\fR\n\
+         The editor; else sensible\\-editor, else vi. What is more than a path is for a shell.\n.TP\n\\fBXDG_CACHE_HOME\\fR\n\
          Where the history of the interactive mode is kept, in nsvirsh/history; else ~/.cache.\n\
          .SH EXAMPLES\n.nf\nnsvirsh list \\-\\-all\nnsvirsh 'define web.xml; start web'\n\
          nsvirsh \\-c unix:path=/run/user/1000/nsvirt/bus console web\n.fi\n\
@@ -76,8 +77,7 @@ fn man_command(page: &mut String, command: &Command) {
 }
 
 fn option_words(command: &Command) -> String {
-    let named = command.opts.iter().filter(|opt| opt.kind != Kind::Rest);
-    let mut words: Vec<String> = named.map(|opt| format!("--{}", opt.name)).collect();
+    let mut words: Vec<String> = command.opts.iter().map(|opt| format!("--{}", opt.name)).collect();
     words.push("--help".to_owned());
     words.join(" ")
 }
@@ -131,7 +131,7 @@ fn bash() -> String {
     );
     for command in commands() {
         let mut words = option_words(command);
-        let first = command.opts.iter().find(|opt| opt.kind != Kind::Flag);
+        let first = command.opts.iter().find(|opt| opt.kind.is_positional());
         if let Some(more) = first.and_then(candidates) {
             let _ = write!(words, " {more}");
         }
@@ -158,7 +158,7 @@ fn zsh() -> String {
     let _ = writeln!(text, "'') compadd -- {} ;;", names.join(" "));
     for command in commands() {
         let _ = write!(text, "{}) compadd -- {}", command.name, option_words(command));
-        let first = command.opts.iter().find(|opt| opt.kind != Kind::Flag);
+        let first = command.opts.iter().find(|opt| opt.kind.is_positional());
         let _ = match first.map(|opt| (opt.hint, candidates(opt))) {
             Some((Hint::Domain, _)) => write!(
                 text,
@@ -192,7 +192,7 @@ fn fish() -> String {
             quote(command.summary)
         );
         let when = format!("complete -c nsvirsh -n '__fish_seen_subcommand_from {name}'");
-        for opt in command.opts.iter().filter(|opt| opt.kind != Kind::Rest) {
+        for opt in command.opts {
             let value = if opt.kind == Kind::Flag { "" } else { " -r" };
             let _ = writeln!(text, "{when} -l {}{value} -d '{}'", opt.name, quote(opt.help));
             let _ = match opt.hint {

@@ -20,6 +20,8 @@ pub(crate) const ROOT: &str = "/org/libvirt/LXC";
 pub(crate) const CONNECT: &str = "org.libvirt.Connect";
 /// Interface of a domain object.
 pub(crate) const DOMAIN: &str = "org.libvirt.Domain";
+/// Interface of the connection object for what libvirt-dbus has no word for.
+pub(crate) const NSVIRT_CONNECT: &str = "org.nsvirt.Connect1";
 /// Interface of a domain object for what libvirt-dbus has no word for.
 pub(crate) const NSVIRT_DOMAIN: &str = "org.nsvirt.Domain1";
 /// How long to wait for a bus and for the service on it.

@@ -73,11 +73,10 @@ fn wanted(before: &str, word: &str) -> Wanted {
         return Wanted::Value(opt);
     }
     if word.starts_with('-') {
-        let options = command.opts.iter().filter(|opt| opt.kind != Kind::Rest);
-        return Wanted::Words(options.map(|opt| format!("--{}", opt.name)).collect());
+        return Wanted::Words(command.opts.iter().map(|opt| format!("--{}", opt.name)).collect());
     }
     let positional = given.iter().filter(|word| !word.starts_with("--")).count();
-    let opt = command.opts.iter().filter(|opt| opt.kind != Kind::Flag).nth(positional);
+    let opt = command.opts.iter().filter(|opt| opt.kind.is_positional()).nth(positional);
     Wanted::Value(opt.map_or(Hint::None, |opt| opt.hint))
 }
 

@@ -34,6 +34,10 @@ impl By {
     pub(crate) const ID_UUID: Self = Self { id: true, uuid: true, name: false };
 }
 
+/// Flag of the XML: with secrets.
+pub(crate) const SECURE: u32 = 1;
+/// Flag of the XML: for another host, secrets and all.
+const MIGRATABLE: u32 = 8;
 /// libvirt's number for a running domain.
 pub(crate) const RUNNING: i32 = 1;
 /// libvirt's number for a domain that is shut off.
@@ -101,8 +105,11 @@ impl Domain {
         Ok(shell.bus()?.call(&self.path, DOMAIN, "GetState", &(0u32,))?)
     }
 
-    /// The domain's XML.
+    /// The domain's XML. Whoever may only look may not see secrets.
     pub(crate) fn xml(&self, shell: &Shell, flags: u32) -> Outcome<String> {
+        if flags & (SECURE | MIGRATABLE) != 0 && shell.readonly {
+            return Err(fail("operation forbidden: virDomainGetXMLDesc with secure flag"));
+        }
         Ok(shell.bus()?.call(&self.path, DOMAIN, "GetXMLDesc", &(flags,))?)
     }
 

@@ -12,8 +12,10 @@ pub(crate) fn synopsis(command: &Command) -> String {
         let _ = match opt.kind {
             Kind::Flag => write!(line, " [--{name}]"),
             Kind::Data => write!(line, " <{name}>"),
-            Kind::Text | Kind::Number => write!(line, " [--{name} <{}>]", opt.kind.placeholder()),
-            Kind::Rest => write!(line, " [<{name}>]..."),
+            Kind::Text | Kind::Named | Kind::Number => {
+                write!(line, " [--{name} <{}>]", opt.kind.placeholder())
+            }
+            Kind::Rest => write!(line, " [[--{name}] <string>]..."),
         };
     }
     line
@@ -24,9 +26,10 @@ pub(crate) fn label(opt: &Opt) -> String {
     let name = opt.name;
     match opt.kind {
         Kind::Flag => format!("--{name}"),
-        Kind::Data => format!("[--{name}] <string>"),
-        Kind::Text | Kind::Number => format!("--{name} <{}>", opt.kind.placeholder()),
-        Kind::Rest => format!("<{name}>"),
+        Kind::Data | Kind::Rest => format!("[--{name}] <string>"),
+        Kind::Text | Kind::Named | Kind::Number => {
+            format!("--{name} <{}>", opt.kind.placeholder())
+        }
     }
 }
 

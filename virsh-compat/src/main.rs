@@ -9,6 +9,7 @@ mod bus;
 mod cmd;
 mod complete;
 mod domain;
+mod editor;
 mod escape;
 mod event_words;
 mod global;
@@ -20,7 +21,9 @@ mod prompt;
 mod relay;
 mod shell;
 mod table;
+mod terminal;
 mod xml;
+mod xpath;
 
 use std::process::ExitCode;
 

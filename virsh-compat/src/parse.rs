@@ -1,5 +1,6 @@
 //! Matches words against a command's options: the grammar of the command line.
 
+use crate::outcome::{Failure, Outcome, fail};
 use crate::table::{self, Command, Kind, Opt};
 
 /// One command with its options, ready to run.
@@ -40,8 +41,8 @@ impl Args {
 }
 
 /// Parses the words of one command.
-pub(crate) fn parse(words: &[String]) -> Result<Args, String> {
-    let (name, rest) = words.split_first().ok_or("no command given")?;
+pub(crate) fn parse(words: &[String]) -> Outcome<Args> {
+    let (name, rest) = words.split_first().ok_or_else(|| fail("no command given"))?;
     let command = table::find(name).ok_or_else(|| format!("unknown command: '{name}'"))?;
     let mut args = Args { command, values: Vec::new() };
     let mut rest = rest.iter();
@@ -52,7 +53,7 @@ pub(crate) fn parse(words: &[String]) -> Result<Args, String> {
             Some("") => only_data = true,
             Some("help") => help = true,
             Some(body) if body.starts_with("help=") => {
-                return Err("invalid '=' after option --help".to_owned());
+                return Err(fail("invalid '=' after option --help"));
             }
             Some(body) => named(&mut args, body, &mut rest)?,
             None => positional(&mut args, word)?,
@@ -60,13 +61,12 @@ pub(crate) fn parse(words: &[String]) -> Result<Args, String> {
     }
     // Help may be asked for with a line that is not complete yet, but not with a wrong one.
     if help && command.name != "help" {
-        return help_of(name);
+        return Ok(help_of(name)?);
     }
-    let missing = command.opts.iter().find(|o| o.kind == Kind::Data && !args.has(o.name));
-    match missing {
-        Some(opt) => Err(format!("command '{name}' requires <{}> option", opt.name)),
-        None => Ok(args),
-    }
+    let missing = command.opts.iter().filter(|o| o.kind == Kind::Data && !args.has(o.name));
+    let lines: Vec<_> =
+        missing.map(|opt| format!("command '{name}' requires <{}> option", opt.name)).collect();
+    if lines.is_empty() { Ok(args) } else { Err(Failure { lines }) }
 }
 
 /// `COMMAND --help` is `help COMMAND`.
@@ -92,14 +92,14 @@ fn named(
         None => (body, None),
     };
     let command = args.command;
-    let Some(opt) = command.opts.iter().find(|o| o.name == name && o.kind != Kind::Rest) else {
+    let Some(opt) = command.opts.iter().find(|o| o.name == name) else {
         // Help is what one asks for when unsure: it forgives words it does not know.
         if command.name == "help" {
             return Ok(());
         }
         return Err(format!("command '{}' doesn't support option --{name}", command.name));
     };
-    if args.has(opt.name) {
+    if args.has(opt.name) && opt.kind != Kind::Rest {
         return Err(format!("option --{name} already seen"));
     }
     let text = match (opt.kind, inline) {
@@ -120,7 +120,7 @@ fn positional(args: &mut Args, word: &str) -> Result<(), String> {
         .command
         .opts
         .iter()
-        .find(|o| o.kind == Kind::Rest || (o.kind != Kind::Flag && !args.has(o.name)));
+        .find(|o| o.kind == Kind::Rest || (o.kind.is_positional() && !args.has(o.name)));
     match free {
         Some(opt) => args.add(opt, word),
         None if args.command.name == "help" => {}
@@ -133,12 +133,12 @@ fn positional(args: &mut Args, word: &str) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn try_parse(line: &str) -> Result<Args, String> {
+    fn try_parse(line: &str) -> Outcome<Args> {
         parse(&line.split(' ').map(str::to_owned).collect::<Vec<_>>())
     }
 
     fn error(line: &str) -> String {
-        try_parse(line).unwrap_err()
+        try_parse(line).unwrap_err().lines.join("; ")
     }
 
     #[test]
@@ -161,6 +161,10 @@ mod tests {
         assert_eq!(args.text("domain"), Some("--x"));
         let args = try_parse("echo a --xml b").unwrap();
         assert_eq!(args.texts("string").collect::<Vec<_>>(), ["a", "b"]);
+        let args = try_parse("desc c1 a --title --new-desc b --new-desc=c").unwrap();
+        assert_eq!(args.texts("new-desc").collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(error("dumpxml c1 //name"), "unexpected data '//name'");
+        assert_eq!(try_parse("dumpxml c1 --xpath //name").unwrap().text("xpath"), Some("//name"));
         // Whatever follows a name is its value, even if it looks like an option.
         assert_eq!(try_parse("event --event --all").unwrap().text("event"), Some("--all"));
     }
@@ -177,6 +181,10 @@ mod tests {
         assert_eq!(error("domid --domain"), "expected syntax: --domain <string>");
         assert_eq!(error("event --timeout"), "expected syntax: --timeout <number>");
         assert_eq!(error("domid"), "command 'domid' requires <domain> option");
+        assert_eq!(
+            error("metadata --live"),
+            "command 'metadata' requires <domain> option; command 'metadata' requires <uri> option"
+        );
         let empty = try_parse("domid --domain=").unwrap();
         assert_eq!(
             empty.nonempty("domain").unwrap_err(),

@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::tcgetwinsize;
 use signal_hook::SigId;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH};
 use signal_hook::low_level::{emulate_default_handler, pipe, unregister};
+
+use crate::terminal::RawTerminal;
 
 /// What is read at once. Small, so that neither direction waits long for the other.
 const CHUNK: usize = 4096;
@@ -163,28 +165,6 @@ fn send(fd: BorrowedFd<'_>, bytes: &mut Vec<u8>) -> Result<bool, Errno> {
         Err(Errno::AGAIN | Errno::INTR) => Ok(true),
         Err(Errno::IO | Errno::PIPE | Errno::CONNRESET) => Ok(false),
         Err(errno) => Err(errno),
-    }
-}
-
-/// A terminal in raw mode; it gets its settings back when this is dropped.
-struct RawTerminal<'a> {
-    fd: BorrowedFd<'a>,
-    before: Termios,
-}
-
-impl<'a> RawTerminal<'a> {
-    fn enter(fd: BorrowedFd<'a>) -> Result<Self, Errno> {
-        let before = tcgetattr(fd)?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        tcsetattr(fd, OptionalActions::Flush, &raw)?;
-        Ok(Self { fd, before })
-    }
-}
-
-impl Drop for RawTerminal<'_> {
-    fn drop(&mut self) {
-        let _ = tcsetattr(self.fd, OptionalActions::Flush, &self.before);
     }
 }
 
@@ -346,9 +326,9 @@ mod tests {
         let path = ptsname(&guest, Vec::new()).unwrap();
         let flags = OFlags::RDWR | OFlags::NOCTTY;
         let console = rustix::fs::open(path, flags, rustix::fs::Mode::empty()).unwrap();
-        let before = tcgetattr(&console).unwrap();
+        let before = rustix::termios::tcgetattr(&console).unwrap();
         drop(RawTerminal::enter(console.as_fd()).unwrap());
-        assert_eq!(tcgetattr(&console).unwrap().local_modes, before.local_modes);
+        assert_eq!(rustix::termios::tcgetattr(&console).unwrap().local_modes, before.local_modes);
         let mut rig = rig(console);
         rustix::io::write(&guest, b"hello\n").unwrap();
         expect(&mut rig.screen, "hello\n");

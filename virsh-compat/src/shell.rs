@@ -73,6 +73,12 @@ impl Shell {
         }
     }
 
+    /// Prints a remark beside what was asked for, which may go into a file.
+    pub(crate) fn note(&mut self, text: impl fmt::Display) {
+        self.flush();
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
     /// The open connection.
     pub(crate) fn bus(&self) -> Outcome<&Bus> {
         self.bus.as_ref().ok_or_else(|| fail("not connected"))
@@ -111,6 +117,7 @@ impl Shell {
     /// Runs a line of commands separated by `;`. All are parsed before the first is run.
     pub(crate) fn run_line(&mut self, line: &str) -> bool {
         let parsed = lex::split(line)
+            .map_err(fail)
             .and_then(|commands| commands.iter().map(|words| parse::parse(words)).collect());
         self.run_parsed(parsed)
     }
@@ -122,11 +129,11 @@ impl Shell {
     }
 
     /// The last command decides, as in a shell.
-    fn run_parsed(&mut self, parsed: Result<Vec<Args>, String>) -> bool {
+    fn run_parsed(&mut self, parsed: Outcome<Vec<Args>>) -> bool {
         let commands = match parsed {
             Ok(commands) => commands,
-            Err(line) => {
-                self.report(&fail(line));
+            Err(failure) => {
+                self.report(&failure);
                 return false;
             }
         };

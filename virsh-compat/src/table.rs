@@ -19,13 +19,20 @@ pub(crate) enum Kind {
     Data,
     /// A text that may be given, by name or by position.
     Text,
+    /// A text that may be given, by name only.
+    Named,
     /// A number that may be given, by name or by position.
     Number,
-    /// All remaining words.
+    /// All remaining words, or by name as often as wanted.
     Rest,
 }
 
 impl Kind {
+    /// Whether a word without a name can be its argument.
+    pub(crate) fn is_positional(self) -> bool {
+        !matches!(self, Self::Flag | Self::Named)
+    }
+
     /// The word that stands for the argument in help and errors.
     pub(crate) fn placeholder(self) -> &'static str {
         if self == Self::Number { "number" } else { "string" }

@@ -1,10 +1,12 @@
 //! The host's facts, probed once.
 
 pub(super) mod capabilities;
+mod node;
 mod topology;
 
 use std::path::Path;
 
+pub use node::NodeInfo;
 pub use topology::{Cache, Cell, Cpu, Pages, Topology};
 
 use super::config::{Config, Paths};

@@ -1,15 +1,23 @@
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
 use super::super::samples::document;
-use super::super::{AccessMode, Console, Filesystem, FilesystemSource};
+use super::super::{
+    AccessMode, DirectMode, Filesystem, FilesystemSource, HostDevice, HostDeviceSource, Interface,
+    InterfaceAddress, InterfaceSocket, InterfaceSource, LinkBandwidth, LinkState, NativeMode, Rate,
+    Route, SocketKind, Subsystem, UsbDevice, Vlan, VlanTag,
+};
 use super::*;
 use crate::xml::Node;
 
 const FULL: &str = include_str!("../../../tests/data/full.xml");
 const ALL: &str = include_str!("../../../tests/data/all.xml");
 const ALL_PRINTED: &str = include_str!("../../../tests/data/all-printed.xml");
+const MACHINE: &str = include_str!("../../../tests/data/machine.xml");
+const MACHINE_PRINTED: &str = include_str!("../../../tests/data/machine-printed.xml");
 const LIVE: &str = include_str!("../../../tests/data/full-live.xml");
 const MINIMAL: &str = include_str!("../../../tests/data/minimal.xml");
 const MINIMAL_PRINTED: &str = include_str!("../../../tests/data/minimal-printed.xml");
@@ -26,6 +34,15 @@ fn every_family_is_printed_as_libvirt_does() {
     domain.fill_host_defaults("x86_64", "/usr/lib/libvirt/libvirt_lxc");
     assert_eq!(domain.format(View::Inactive), ALL_PRINTED);
     assert_eq!(Domain::parse(ALL_PRINTED).unwrap(), domain);
+}
+
+/// Devices of machines, of each kind as many as may be or two, in the wrong order.
+#[test]
+fn devices_of_machines_are_printed_as_libvirt_does() {
+    let mut domain = Domain::parse(MACHINE).unwrap();
+    domain.fill_host_defaults("x86_64", "/usr/lib/libvirt/libvirt_lxc");
+    assert_eq!(domain.format(View::Inactive), MACHINE_PRINTED);
+    assert_eq!(Domain::parse(MACHINE_PRINTED).unwrap(), domain);
 }
 
 #[test]
@@ -121,12 +138,179 @@ fn filesystem() -> impl Strategy<Value = Filesystem> {
     })
 }
 
+/// Consoles and devices that are only kept, each document with the text somewhere.
+fn kept_devices() -> impl Strategy<Value = Devices> {
+    const DEVICES: &[&str] = &[
+        "<console type='unix'><source mode='bind' path='@'/></console>",
+        "<console type='pty'><log file='@' append='off'/><target type='virtio'/></console>",
+        "<console><address type='virtio-serial' controller='3'/></console>",
+        "<serial type='tcp'><source host='@' service='@'/></serial>",
+        "<serial><target type='usb-serial' port='7'/><address type='usb' port='1.2'/></serial>",
+        "<parallel type='dev'><source path='/'><seclabel model='@' relabel='no'/></source>\
+         </parallel>",
+        "<channel type='unix'><source path='@'/><target type='virtio' name='@'/>\
+         <address type='virtio-serial' controller='2'/></channel>",
+        "<smartcard mode='host-certificates'><certificate>@</certificate>\
+         <certificate>@</certificate><certificate/></smartcard>",
+        "<smartcard mode='host'><address type='ccid' controller='1' slot='4'/></smartcard>",
+        "<graphics type='vnc' port='0' passwd='@' keymap='@'/><video><model type='xen'/></video>",
+        "<graphics type='rdp' listen='@'/><video><model type='vga' heads='0'/></video>",
+        "<graphics type='spice'><listen type='network' network='@'/></graphics>\
+         <video><model type='qxl' ram='3'/></video>",
+        "<sound model='ich6'><codec type='micro'/></sound>",
+        "<rng model='virtio'><backend model='random'>@</backend></rng>",
+        "<rng model='virtio'><backend model='egd' type='null'/></rng>",
+        "<shmem name='a'><server path='@'/><size unit='k'>1025</size></shmem>",
+        "<tpm><backend type='external'><source type='unix' path='@'/></backend></tpm>",
+    ];
+    (proptest::sample::subsequence(DEVICES, 0..=DEVICES.len()).prop_shuffle(), text()).prop_map(
+        |(devices, text)| {
+            let mut w = xml::Writer::new();
+            w.leaf("x", &[], &text);
+            let written = w.finish();
+            let text = written.trim_end().trim_start_matches("<x>").trim_end_matches("</x>");
+            let devices = devices.concat().replace('@', text);
+            Domain::parse(&document(&format!("<devices>{devices}</devices>"))).unwrap().devices
+        },
+    )
+}
+
+fn ip() -> impl Strategy<Value = InterfaceAddress> {
+    prop_oneof![
+        (any::<Ipv4Addr>(), option::of(1..=32_u8), option::of(any::<Ipv4Addr>())).prop_map(
+            |(address, prefix, peer)| InterfaceAddress {
+                address: address.into(),
+                prefix,
+                peer: peer.map(Into::into),
+            }
+        ),
+        (any::<Ipv6Addr>(), option::of(1..=128_u8)).prop_map(|(address, prefix)| {
+            InterfaceAddress { address: address.into(), prefix, peer: None }
+        }),
+    ]
+}
+
+fn route() -> impl Strategy<Value = Route> {
+    let v4 = (any::<u32>(), 0..=32_u32, any::<Ipv4Addr>(), any::<(bool, bool)>());
+    let v6 = (any::<u128>(), 0..=128_u32, any::<Ipv6Addr>());
+    let v4 = v4.prop_map(|(bits, prefix, gateway, (is_mask, says_ipv4))| Route {
+        network: Ipv4Addr::from(bits & u32::MAX.checked_shl(32 - prefix).unwrap_or(0)).into(),
+        prefix: u8::try_from(prefix).ok(),
+        gateway: gateway.into(),
+        metric: None,
+        is_mask,
+        says_ipv4,
+    });
+    let v6 = v6.prop_map(|(bits, prefix, gateway)| Route {
+        network: Ipv6Addr::from(bits & u128::MAX.checked_shl(128 - prefix).unwrap_or(0)).into(),
+        prefix: u8::try_from(prefix).ok(),
+        gateway: gateway.into(),
+        metric: Some(prefix + 1),
+        is_mask: false,
+        says_ipv4: false,
+    });
+    prop_oneof![v4, v6]
+}
+
+fn interface_source() -> impl Strategy<Value = InterfaceSource> {
+    let mode = proptest::sample::select(DirectMode::ALL);
+    let local = (text(), any::<i32>());
+    prop_oneof![
+        (text(), option::of(text()))
+            .prop_map(|(network, portgroup)| InterfaceSource::Network { network, portgroup }),
+        text().prop_map(|bridge| InterfaceSource::Bridge { bridge }),
+        (text(), mode).prop_map(|(dev, mode)| InterfaceSource::Direct { dev, mode }),
+        (vec(ip(), 0..3), vec(route(), 0..3))
+            .prop_map(|(ips, routes)| InterfaceSource::Ethernet { ips, routes }),
+        (option::of(text()), any::<i32>()).prop_map(|remote| InterfaceSource::Socket(
+            InterfaceSocket { kind: SocketKind::Server, remote, local: None }
+        )),
+        (text(), any::<i32>(), local).prop_map(|(address, port, local)| InterfaceSource::Socket(
+            InterfaceSocket {
+                kind: SocketKind::Udp,
+                remote: (Some(address), port),
+                local: Some(local),
+            }
+        )),
+        Just(InterfaceSource::User),
+    ]
+}
+
+fn vlan() -> impl Strategy<Value = Vlan> {
+    let native = proptest::sample::select(NativeMode::ALL);
+    (any::<bool>(), vec(0..4096_u16, 1..4), option::of(native)).prop_map(|(trunk, ids, native)| {
+        let tag = |(at, id)| VlanTag { id, native: native.filter(|_| at == 0) };
+        let tags: Vec<_> = ids.into_iter().enumerate().map(tag).collect();
+        Vlan { trunk: trunk || tags.len() > 1, tags }
+    })
+}
+
+fn interface() -> impl Strategy<Value = Interface> {
+    let plain = Domain::parse(&document("<devices><interface type='user'/></devices>"));
+    let plain = plain.unwrap().devices.interfaces.remove(0);
+    let guest = option::of((vec(ip(), 0..3), vec(route(), 0..3), text()));
+    let rate = option::of(1..=u64::MAX);
+    let limits = (rate, 1..=u64::MAX).prop_map(|(burst, average)| Rate {
+        average: Some(average),
+        burst,
+        ..Rate::default()
+    });
+    let link = option::of(proptest::sample::select(LinkState::ALL));
+    let traffic = (option::of(limits.clone()), option::of(limits), option::of(vlan()));
+    (interface_source(), guest, traffic, link, option::of(1..=u32::MAX), any::<[bool; 2]>())
+        .prop_map(move |(source, guest, (inbound, outbound, vlan), link, mtu, [trusts, checks])| {
+            let mut interface = plain.clone();
+            interface.source = source;
+            if let Some((ips, routes, name)) = guest {
+                (interface.ips, interface.routes) = (ips, routes);
+                interface.guest = Some(name);
+            }
+            interface.bandwidth = LinkBandwidth { inbound, outbound };
+            (interface.vlan, interface.link, interface.mtu) = (vlan, link, mtu);
+            interface.trust_guest_rx_filters = Some(trusts);
+            interface.mac.check = Some(checks);
+            interface
+        })
+}
+
+/// Of each kind one at most, since a device is there once.
+fn host_devices() -> impl Strategy<Value = Vec<HostDevice>> {
+    const DEVICES: &str = "<devices>\
+        <hostdev mode='subsystem' type='usb'><source><vendor id='1'/><product id='2'/></source>\
+        <boot order='1'/></hostdev>\
+        <hostdev mode='capabilities' type='storage'><source><block>/b</block></source></hostdev>\
+        <hostdev mode='capabilities' type='net'><source><interface>e</interface></source></hostdev>\
+        </devices>";
+    let plain = Domain::parse(&document(DEVICES)).unwrap().devices.host_devices;
+    let address = option::of((1..=u32::MAX, any::<u32>()));
+    (any::<(u32, u32)>(), address, text(), vec(ip(), 0..3), vec(route(), 0..3)).prop_map(
+        move |((vendor, product), address, name, ips, routes)| {
+            let mut devices = plain.clone();
+            let usb = UsbDevice {
+                ids: (vendor != 0).then_some((vendor, product)),
+                address: address.or_else(|| (vendor == 0).then_some((1, 2))),
+                startup_policy: None,
+                guest_reset: None,
+            };
+            if let HostDeviceSource::Subsystem { device, .. } = &mut devices[0].source {
+                *device = Subsystem::Usb(usb);
+            }
+            devices[1].source = HostDeviceSource::Storage { block: name.clone() };
+            devices[2].source = HostDeviceSource::Net { interface: name, ips, routes };
+            devices
+        },
+    )
+}
+
 fn devices() -> impl Strategy<Value = Devices> {
-    (option::of(text()), vec(filesystem(), 0..4), 0..4_u32).prop_map(
-        |(emulator, filesystems, consoles)| Devices {
+    let network = (vec(interface(), 0..3), option::of(host_devices()));
+    (option::of(text()), vec(filesystem(), 0..4), network, kept_devices()).prop_map(
+        |(emulator, filesystems, (interfaces, host_devices), kept)| Devices {
             emulator,
             filesystems,
-            consoles: (0..consoles).map(Console::new).collect(),
+            interfaces,
+            host_devices: host_devices.unwrap_or_default(),
+            ..kept
         },
     )
 }

@@ -20,9 +20,9 @@ pub struct Difference {
 pub const DIFFERENCES: &[Difference] = &[
     Difference { row: "`initenv` on output", applies: |case| is_escaped(case, &["<initenv "]) },
     Difference {
-        row: "`lxc:namespace` values, names of `<feature>` of `<cpu>` and of `<entry>` of firmware on \
-              output",
-        applies: |case| is_escaped(case, &["<lxc:", "<feature ", "<entry "]),
+        row: "`lxc:namespace` values, `filterref@filter`, names of `<feature>` of `<cpu>` and of \
+              `<entry>` of firmware on output",
+        applies: |case| is_escaped(case, &["<lxc:", "<filterref ", "<feature ", "<entry "]),
     },
     Difference {
         row: "`<domain type='none'>`",

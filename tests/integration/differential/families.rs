@@ -24,7 +24,7 @@ const fn domain(name: &'static str, elements: &'static [&'static str]) -> Family
 }
 
 const fn devices(name: &'static str, elements: &'static [&'static str]) -> Family {
-    Family { name, parent: "devices", elements, on: false }
+    Family { name, parent: "devices", elements, on: true }
 }
 
 /// All that may stand in a domain.
@@ -48,9 +48,9 @@ pub const FAMILIES: &[Family] = &[
     domain("power", &["pm", "perf"]),
     domain("security", &["seclabel", "keywrap", "launchSecurity"]),
     domain("name spaces", &["lxc:namespace", "namespace"]),
-    Family { on: true, ..devices("emulator", &["emulator"]) },
-    devices("file systems", &["filesystem"]),
-    devices("disks", &["disk"]),
+    devices("emulator", &["emulator"]),
+    Family { on: false, ..devices("file systems", &["filesystem"]) },
+    Family { on: false, ..devices("disks", &["disk"]) },
     devices("interfaces", &["interface"]),
     devices("character devices", &["console", "serial", "parallel", "channel"]),
     devices("host devices", &["hostdev"]),

@@ -212,6 +212,17 @@ impl Domain {
         self.call("GetXMLDesc", &flags)
     }
 
+    /// The description (0), title (1), or element of a name space (2).
+    pub fn metadata(&self, kind: i32, uri: &str, flags: u32) -> Result<String, Failure> {
+        self.call("GetMetadata", &(kind, uri, flags))
+    }
+
+    /// Sets one of these; `what` is its number, text, prefix and name space.
+    pub fn set_metadata(&self, what: (i32, &str, &str, &str), flags: u32) -> Result<(), Failure> {
+        let (kind, text, key, uri) = what;
+        self.call("SetMetadata", &(kind, text, key, uri, flags))
+    }
+
     pub fn property<T: TryFrom<OwnedVariant>>(&self, name: &str) -> T {
         let value = self.bus.property(&self.path, DOMAIN_INTERFACE, name).unwrap();
         T::try_from(value).unwrap_or_else(|_| panic!("{name} is of another type"))

@@ -10,12 +10,14 @@ use super::bus::{CONNECT, runtime, wait};
 use super::{Domain, PATIENCE};
 
 /// What a signal says of one domain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// `DomainEvent` with libvirt's numbers.
     Event(i32, i32),
     /// `Reboot`.
     Reboot,
+    /// `MetadataChange` with libvirt's number and the name space.
+    Metadata(i32, String),
 }
 
 impl Step {
@@ -65,7 +67,7 @@ impl Events {
     /// The next signals are exactly these, all of one domain.
     pub fn expect(&self, domain: &Domain, steps: &[Step]) {
         for step in steps {
-            assert_eq!(self.next(), (domain.path.clone(), *step));
+            assert_eq!(self.next(), (domain.path.clone(), step.clone()));
         }
     }
 }
@@ -77,6 +79,10 @@ fn read(signal: &zbus::Message) -> Option<(String, Step)> {
             let (path, event, detail): (OwnedObjectPath, i32, i32) =
                 signal.body().deserialize().unwrap();
             Some((path.to_string(), Step::Event(event, detail)))
+        }
+        "MetadataChange" => {
+            let (kind, uri) = signal.body().deserialize().unwrap();
+            Some((header.path()?.to_string(), Step::Metadata(kind, uri)))
         }
         "Reboot" => Some((header.path()?.to_string(), Step::Reboot)),
         _ => None,

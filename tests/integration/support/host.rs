@@ -12,7 +12,7 @@ use super::inventory::{self, Inventory, Scope};
 use super::network::Network;
 use super::process::Process;
 use super::tree::Tree;
-use super::{Bus, Document, Domain};
+use super::{Bus, Document, Domain, Nsvirsh};
 
 /// A private host. Dropped, it ends what runs, and fails the test when something is left.
 #[derive(Debug)]
@@ -106,6 +106,11 @@ impl Host {
 
     pub fn bus(&self) -> Bus {
         self.bus.clone().expect("no daemon runs")
+    }
+
+    /// The command line, connected to this daemon.
+    pub fn nsvirsh(&self) -> Nsvirsh {
+        Nsvirsh::new(&self.daemon.as_ref().expect("no daemon runs").address, &self.directory)
     }
 
     pub fn document(&self, name: &str) -> Document {

@@ -10,6 +10,7 @@ pub mod host;
 pub mod inventory;
 pub mod libvirt;
 pub mod network;
+pub mod nsvirsh;
 pub mod process;
 pub mod tree;
 
@@ -19,6 +20,7 @@ pub use document::Document;
 pub use events::{Events, Step};
 pub use facts::{Facts, probe};
 pub use host::Host;
+pub use nsvirsh::{Nsvirsh, Said};
 
 use std::time::Duration;
 

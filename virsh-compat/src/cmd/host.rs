@@ -1,6 +1,6 @@
 //! Commands about the connection and the host.
 
-use crate::bus::{CONNECT, ROOT};
+use crate::bus::{CONNECT, NSVIRT_CONNECT, ROOT};
 use crate::outcome::{Context, Outcome};
 use crate::parse::Args;
 use crate::shell::Shell;
@@ -37,6 +37,55 @@ pub(crate) fn version(shell: &mut Shell, args: &Args) -> Outcome {
     shell.print(format_args!("Running hypervisor: LXC {}\n", dotted(hypervisor)));
     if args.has("daemon") {
         shell.print(format_args!("Running against daemon: {library}\n"));
+    }
+    Ok(())
+}
+
+/// `capabilities`
+pub(crate) fn capabilities(shell: &mut Shell, _: &Args) -> Outcome {
+    let xml: String = shell
+        .bus()?
+        .call(ROOT, CONNECT, "GetCapabilities", &())
+        .context(|| "failed to get capabilities".to_owned())?;
+    shell.print(format_args!("{xml}\n"));
+    Ok(())
+}
+
+/// `domcapabilities`
+pub(crate) fn domcapabilities(shell: &mut Shell, args: &Args) -> Outcome {
+    let what = || "failed to get emulator capabilities".to_owned();
+    let text = |name| args.nonempty(name).map(Option::unwrap_or_default);
+    let (virttype, emulator) = (text("virttype")?, text("emulatorbin")?);
+    let (arch, machine) = (text("arch")?, text("machine")?);
+    shell.may("virConnectGetDomainCapabilities").context(what)?;
+    let body = (emulator, arch, machine, virttype, 0_u32);
+    let xml: String =
+        shell.bus()?.call(ROOT, CONNECT, "GetDomainCapabilities", &body).context(what)?;
+    shell.print(format_args!("{xml}\n"));
+    Ok(())
+}
+
+/// The host in numbers, as `NodeGetInfo` has them.
+type Node = (String, u64, u32, u32, u32, u32, u32, u32);
+
+/// `nodeinfo`
+pub(crate) fn nodeinfo(shell: &mut Shell, _: &Args) -> Outcome {
+    let (node,): (Node,) = shell
+        .bus()?
+        .call(ROOT, NSVIRT_CONNECT, "NodeGetInfo", &())
+        .context(|| "failed to get node information".to_owned())?;
+    let (model, memory, cpus, mhz, nodes, sockets, cores, threads) = node;
+    for (label, value) in [
+        ("CPU model:", model),
+        ("CPU(s):", cpus.to_string()),
+        ("CPU frequency:", format!("{mhz} MHz")),
+        ("CPU socket(s):", sockets.to_string()),
+        ("Core(s) per socket:", cores.to_string()),
+        ("Thread(s) per core:", threads.to_string()),
+        ("NUMA cell(s):", nodes.to_string()),
+        ("Memory size:", format!("{memory} KiB")),
+    ] {
+        shell.print(format_args!("{label:<20} {value}\n"));
     }
     Ok(())
 }

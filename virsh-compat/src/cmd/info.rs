@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use zbus::{OwnedVariant, Variant};
 
 use crate::bus::{Bus, CONNECT, DOMAIN, FromProperty, ROOT, innermost};
-use crate::cmd::flags;
 use crate::domain::{self, By, Domain, RUNNING, SHUTOFF};
 use crate::outcome::{Context, Failure, Outcome, fail};
 use crate::parse::Args;
@@ -47,19 +46,6 @@ pub(crate) fn domstate(shell: &mut Shell, args: &Args) -> Outcome {
     } else {
         shell.print(format_args!("{name}\n"));
     }
-    Ok(())
-}
-
-/// `dumpxml`
-pub(crate) fn dumpxml(shell: &mut Shell, args: &Args) -> Outcome {
-    let known = [("security-info", 1), ("inactive", 2), ("update-cpu", 4), ("migratable", 8)];
-    let domain = domain::find(shell, args, By::ANY)?;
-    let flags = flags(args, &known);
-    if flags & 1 != 0 && shell.readonly {
-        return Err(fail("operation forbidden: virDomainGetXMLDesc with secure flag"));
-    }
-    let xml = domain.xml(shell, flags)?;
-    shell.print(xml);
     Ok(())
 }
 

@@ -105,7 +105,8 @@ fn quoted(args: &Args, word: &str) -> String {
     }
 }
 
-fn shell_quoted(word: &str) -> String {
+/// A word as a shell reads it.
+pub(crate) fn shell_quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:+@%=".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

@@ -2,9 +2,8 @@
 
 use zbus::OwnedObjectPath;
 
-use crate::bus::{CONNECT, DOMAIN, ROOT};
-use crate::cmd::itself::errno;
-use crate::cmd::{console, exclusive, flags};
+use crate::bus::{BusError, CONNECT, DOMAIN, NSVIRT_CONNECT, ROOT};
+use crate::cmd::{VALIDATE, console, exclusive, flags, read_file};
 use crate::domain::{self, By, Domain};
 use crate::outcome::{Context, Outcome, fail};
 use crate::parse::Args;
@@ -15,20 +14,23 @@ const START_FLAGS: &[(&str, u32)] =
     &[("paused", 1), ("autodestroy", 2), ("bypass-cache", 4), ("force-boot", 8), ("validate", 16)];
 const FORCE_BOOT: u32 = 8;
 
-/// Largest document read; the service takes no larger message either.
-const MAX_XML: u64 = 10 * 1024 * 1024;
-
 /// `define`
 pub(crate) fn define(shell: &mut Shell, args: &Args) -> Outcome {
     let (file, xml) = document(args)?;
     let what = || format!("Failed to define domain from {file}");
-    // The call has no flags. To store what was not checked as asked would be worse than this.
-    if args.has("validate") {
-        return Err(fail("option --validate has no equivalent in this API")).context(what);
-    }
     shell.may("virDomainDefineXML").context(what)?;
-    let path: OwnedObjectPath =
-        shell.bus()?.call(ROOT, CONNECT, "DomainDefineXML", &(xml,)).context(what)?;
+    let bus = shell.bus()?;
+    let defined = match args.has("validate") {
+        true => bus.call(ROOT, NSVIRT_CONNECT, "DomainDefineXMLFlags", &(xml, VALIDATE)),
+        false => bus.call(ROOT, CONNECT, "DomainDefineXML", &(xml,)),
+    };
+    let path: OwnedObjectPath = defined
+        .map_err(|error| match error {
+            // To store what was not checked as asked would be worse than this.
+            BusError::Missing(_) => fail("option --validate has no equivalent in this API"),
+            error => error.into(),
+        })
+        .context(what)?;
     let name = name_of(shell, &path)?;
     shell.remark(format_args!("Domain '{name}' defined from {file}\n"));
     Ok(())
@@ -59,14 +61,8 @@ fn name_of(shell: &Shell, path: &OwnedObjectPath) -> Outcome<String> {
 }
 
 fn document(args: &Args) -> Outcome<(&str, String)> {
-    use std::io::Read;
     let file = args.nonempty("file")?.unwrap_or_default();
-    let open =
-        |error: std::io::Error| fail(format!("Failed to open file '{file}': {}", errno(&error)));
-    let mut xml = String::new();
-    let read = std::fs::File::open(file).map_err(open)?.take(MAX_XML).read_to_string(&mut xml);
-    read.map_err(|error| fail(format!("Failed to read file '{file}': {}", errno(&error))))?;
-    Ok((file, xml))
+    Ok((file, read_file(file)?))
 }
 
 /// `start`

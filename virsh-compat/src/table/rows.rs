@@ -26,6 +26,10 @@ const MODE: Opt = opt(
     Hint::Words(&["acpi", "agent", "initctl", "signal", "paravirt"]),
     "ways to try, joined by commas: acpi|agent|initctl|signal|paravirt",
 );
+const LIVE: Opt = flag("live", "of the domain as it runs");
+const CONFIG: Opt = flag("config", "of the definition, for the next start");
+const CURRENT: Opt = flag("current", "of the domain as it runs, else of the definition");
+const FORMATS: &[&str] = &["lxc-tools"];
 const CONSOLE: Opt = flag("console", "attach to the console once it runs");
 const AUTODESTROY: Opt = flag("autodestroy", "destroy the domain when nsvirsh ends");
 const PAUSED: Opt = flag("paused", "ask for a start in paused state");
@@ -92,6 +96,22 @@ static MANAGEMENT: &[Command] = &[
         cmd::lifecycle::define,
     ),
     row(
+        "desc",
+        "show or set the description or title of a domain",
+        "Prints the description, or sets it: to the words given, or to what an editor leaves.\n\
+         The empty text takes it away.",
+        &[
+            DOMAIN,
+            LIVE,
+            CONFIG,
+            CURRENT,
+            flag("title", "the title instead of the description"),
+            flag("edit", "have it edited first"),
+            opt("new-desc", Kind::Rest, Hint::None, "the new text"),
+        ],
+        cmd::metadata::desc,
+    ),
+    row(
         "destroy",
         "stop a domain at once",
         "Kills all processes of the domain. Its definition and files stay.",
@@ -120,6 +140,27 @@ static MANAGEMENT: &[Command] = &[
         cmd::info::domuuid,
     ),
     row(
+        "domxml-from-native",
+        "make XML of another program's configuration",
+        "Prints the domain's XML, and beside it what could not be carried over.",
+        &[
+            opt("format", Kind::Data, Hint::Words(FORMATS), "format of the configuration"),
+            opt("config", Kind::Data, Hint::File, "file with the configuration"),
+        ],
+        cmd::document::from_native,
+    ),
+    row(
+        "domxml-to-native",
+        "make another program's configuration of XML",
+        "Prints the configuration, and beside it what could not be carried over.",
+        &[
+            opt("format", Kind::Data, Hint::Words(FORMATS), "format of the configuration"),
+            opt("domain", Kind::Named, Hint::Domain, "id, uuid or name of the domain"),
+            opt("xml", Kind::Text, Hint::File, "file with the domain's XML"),
+        ],
+        cmd::document::to_native,
+    ),
+    row(
         "dumpxml",
         "XML of a domain",
         "Prints the domain's XML: as it runs, or as it is defined.",
@@ -129,8 +170,35 @@ static MANAGEMENT: &[Command] = &[
             flag("security-info", "with secrets"),
             flag("update-cpu", "with the CPU adapted to the host"),
             flag("migratable", "in the form for another host"),
+            opt("xpath", Kind::Named, Hint::None, "print only what this XPath expression finds"),
+            flag("wrap", "in one element <nodes>"),
         ],
-        cmd::info::dumpxml,
+        cmd::document::dumpxml,
+    ),
+    row(
+        "edit",
+        "change a domain's definition in an editor",
+        "Opens the definition in $VISUAL or $EDITOR, and stores it when it is changed.\n\
+         What cannot be stored is asked about, and nothing of it is lost.",
+        &[DOMAIN, flag("skip-validate", "do not check it against the schema")],
+        cmd::edit::edit,
+    ),
+    row(
+        "metadata",
+        "show or set what a program keeps with a domain",
+        "Prints the element of a name space, sets it, or takes it away.",
+        &[
+            DOMAIN,
+            opt("uri", Kind::Data, Hint::None, "the name space of the program"),
+            LIVE,
+            CONFIG,
+            CURRENT,
+            flag("edit", "have it edited"),
+            opt("key", Kind::Text, Hint::None, "the prefix for the name space"),
+            opt("set", Kind::Text, Hint::None, "the new element"),
+            flag("remove", "take it away"),
+        ],
+        cmd::metadata::metadata,
     ),
     row(
         "reboot",
@@ -257,7 +325,33 @@ static EVENTS: &[Command] = &[row(
 )];
 
 static HOST: &[Command] = &[
+    row(
+        "capabilities",
+        "what the host is and can run",
+        "Prints the capabilities of the host as XML.",
+        &[],
+        cmd::host::capabilities,
+    ),
+    row(
+        "domcapabilities",
+        "what a domain can have",
+        "Prints the capabilities of containers as XML.",
+        &[
+            opt("virttype", Kind::Text, Hint::Words(&["lxc"]), "type of the domain"),
+            opt("emulatorbin", Kind::Text, Hint::File, "program that runs it"),
+            opt("arch", Kind::Text, Hint::None, "its architecture"),
+            opt("machine", Kind::Text, Hint::None, "type of its machine"),
+        ],
+        cmd::host::domcapabilities,
+    ),
     row("hostname", "name of the host", "", &[], cmd::host::hostname),
+    row(
+        "nodeinfo",
+        "the host in numbers",
+        "Prints processors and memory of the host.",
+        &[],
+        cmd::host::nodeinfo,
+    ),
     row("uri", "URI of the connection", "", &[], cmd::host::uri),
     row(
         "version",

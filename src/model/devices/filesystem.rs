@@ -1,7 +1,7 @@
 //! `<filesystem>`: what is mounted in the container.
 
-use super::memory::to_kib;
 use crate::error::{Error, ErrorCode, ErrorDomain, Result};
+use crate::model::memory::to_kib;
 use crate::xml::{Element, Writer};
 
 /// One mount.
@@ -171,8 +171,8 @@ impl Filesystem {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{assert_faults, fault, parse, printed};
     use super::*;
+    use crate::model::samples::{assert_faults, fault, parse, printed};
 
     fn devices(filesystem: &str) -> String {
         format!("<devices>\n{filesystem}</devices>")

@@ -1,0 +1,71 @@
+//! The grammar of domain documents, for clients that want theirs checked against it.
+
+use std::sync::LazyLock;
+
+use crate::error::Result;
+use crate::xml::{self, relaxng::Schema};
+
+/// `schemas/domain`, by name.
+const FILES: [(&str, &str); 23] = [
+    ("audio.rng", include_str!("../../schemas/domain/audio.rng")),
+    ("character.rng", include_str!("../../schemas/domain/character.rng")),
+    ("controller.rng", include_str!("../../schemas/domain/controller.rng")),
+    ("cpu.rng", include_str!("../../schemas/domain/cpu.rng")),
+    ("devices.rng", include_str!("../../schemas/domain/devices.rng")),
+    ("disk.rng", include_str!("../../schemas/domain/disk.rng")),
+    ("display.rng", include_str!("../../schemas/domain/display.rng")),
+    ("domain.rng", include_str!("../../schemas/domain/domain.rng")),
+    ("drivers.rng", include_str!("../../schemas/domain/drivers.rng")),
+    ("features.rng", include_str!("../../schemas/domain/features.rng")),
+    ("filesystem.rng", include_str!("../../schemas/domain/filesystem.rng")),
+    ("identity.rng", include_str!("../../schemas/domain/identity.rng")),
+    ("interface.rng", include_str!("../../schemas/domain/interface.rng")),
+    ("machine.rng", include_str!("../../schemas/domain/machine.rng")),
+    ("network.rng", include_str!("../../schemas/domain/network.rng")),
+    ("os.rng", include_str!("../../schemas/domain/os.rng")),
+    ("passthrough.rng", include_str!("../../schemas/domain/passthrough.rng")),
+    ("resources.rng", include_str!("../../schemas/domain/resources.rng")),
+    ("security.rng", include_str!("../../schemas/domain/security.rng")),
+    ("storage.rng", include_str!("../../schemas/domain/storage.rng")),
+    ("time.rng", include_str!("../../schemas/domain/time.rng")),
+    ("tuning.rng", include_str!("../../schemas/domain/tuning.rng")),
+    ("values.rng", include_str!("../../schemas/domain/values.rng")),
+];
+
+/// Compiled when first asked for: most daemons never are.
+static DOMAIN: LazyLock<Result<Schema>> = LazyLock::new(|| {
+    let read = |name: &str| FILES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
+    Schema::compile("domain.rng", read)
+});
+
+/// Checks a domain document against the grammar.
+pub(super) fn check_domain(text: &str) -> Result<()> {
+    DOMAIN.as_ref().map_err(Clone::clone)?.validate(&xml::parse(text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_grammar_is_here() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/domain");
+        let mut names: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort_unstable();
+        assert_eq!(names, FILES.map(|(name, _)| name));
+    }
+
+    #[test]
+    fn a_document_is_checked() {
+        let document = "<domain type='lxc'>\n<name>a</name>\n<memory unit='MiB'>64</memory>\n\
+                        <os><type>exe</type><init>/sbin/init</init></os>\n</domain>";
+        assert_eq!(check_domain(document), Ok(()));
+        let error = check_domain(&document.replace("'MiB'", "'MiBB'")).unwrap_err();
+        let expected = "XML document failed to validate against schema: line 3: attribute unit of \
+                        <memory> cannot be 'MiBB': allowed is what matches ";
+        assert!(error.message.starts_with(expected), "{error}");
+    }
+}

@@ -1,0 +1,454 @@
+//! `<interface type>` and `<source>`: what is at the host's end of a link.
+
+use uuid::Uuid;
+
+use super::addresses::borrowed;
+use super::mac::yes_no;
+use super::virtual_port::Demand;
+use super::{InterfaceAddress, InterfaceSocket, LiveInterface, Route};
+use crate::error::Result;
+use crate::model::devices::hostdev::{Subsystem, UsbDevice, pci_driver};
+use crate::model::identity::read_uuid;
+use crate::model::read::{bad_value, bad_word, missing_attr, number, number_attr, required, words};
+use crate::model::shape;
+use crate::xml::{Element, Writer};
+
+/// What an interface is attached to on the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InterfaceSource {
+    /// A virtual network.
+    Network {
+        /// Its name.
+        network: String,
+        /// The group of its ports.
+        portgroup: Option<String>,
+    },
+    /// A bridge of the host.
+    Bridge {
+        /// The bridge's device.
+        bridge: String,
+    },
+    /// A device of the host that is shared.
+    Direct {
+        /// The device.
+        dev: String,
+        /// How.
+        mode: DirectMode,
+    },
+    /// Nothing but the other end of the link, which gets addresses and routes itself.
+    Ethernet {
+        /// Addresses of the host's end.
+        ips: Vec<InterfaceAddress>,
+        /// Routes through it.
+        routes: Vec<Route>,
+    },
+    /// The hypervisor's own network; not for containers.
+    User,
+    /// Nothing; not for containers.
+    Null,
+    /// A virtual network of a hypervisor's; not for containers.
+    Internal {
+        /// Its name.
+        name: String,
+    },
+    /// A vDPA device; not for containers.
+    Vdpa {
+        /// Its path.
+        dev: String,
+    },
+    /// A socket between hypervisors; not for containers.
+    Socket(InterfaceSocket),
+    /// A switch in a process of the host; not for containers.
+    VhostUser {
+        /// The socket of the switch.
+        path: String,
+        /// Whether the hypervisor serves it.
+        is_server: bool,
+        /// Whether to connect again, and then after how many seconds.
+        reconnect: Option<Option<u32>>,
+    },
+    /// A port of a VMware switch; not for containers.
+    Vds {
+        /// The switch.
+        switch: Uuid,
+        /// The port.
+        port: i64,
+        /// The group of ports.
+        portgroup: String,
+        /// The connection.
+        connection: i64,
+    },
+    /// A device of the host that a machine gets; not for containers.
+    HostDevice {
+        /// Whether it is taken from the host's driver at start.
+        managed: bool,
+        /// The driver on the host.
+        driver: Option<String>,
+        /// The device.
+        device: Subsystem,
+    },
+}
+
+words! {
+    /// How a device of the host is shared.
+    pub enum DirectMode {
+        /// Frames between containers go over the switch outside.
+        Vepa = "vepa",
+        /// Containers do not reach each other.
+        Private = "private",
+        /// Containers reach each other on the host.
+        Bridge = "bridge",
+        /// One container has the device.
+        Passthrough = "passthrough",
+    }
+}
+
+/// libvirt's types of interfaces.
+const TYPES: &[&str] = &[
+    "user",
+    "ethernet",
+    "vhostuser",
+    "server",
+    "client",
+    "mcast",
+    "network",
+    "bridge",
+    "internal",
+    "direct",
+    "hostdev",
+    "udp",
+    "vdpa",
+    "null",
+    "vds",
+];
+
+impl InterfaceSource {
+    pub(super) fn parse(interface: &Element) -> Result<Self> {
+        let kind = interface.attr("type").unwrap_or("user");
+        if !TYPES.contains(&kind) {
+            return Err(bad_word(interface, "type", kind, TYPES));
+        }
+        let source = interface.child("source");
+        // Addresses elsewhere must be valid before they are refused.
+        let (ips, routes) = match source {
+            Some(source) => (
+                InterfaceAddress::parse_all(source)?,
+                Route::parse_all(source, "interface host IP")?,
+            ),
+            None => Default::default(),
+        };
+        if kind != "ethernet" && !(ips.is_empty() && routes.is_empty()) {
+            return Err(interface.unsupported(format_args!(
+                "Invalid attempt to set network interface host-side IP route and/or address info \
+                 on interface of type '{kind}'. This is only supported on interfaces of type \
+                 'ethernet'"
+            )));
+        }
+        match kind {
+            "user" => return Ok(Self::User),
+            "null" => return Ok(Self::Null),
+            "ethernet" => return Ok(Self::Ethernet { ips, routes }),
+            "hostdev" => return host_device(interface, source),
+            _ => {}
+        }
+        let Some(source) = source else {
+            return Err(interface
+                .error(format_args!("interface type='{kind}' requires a 'source' element")));
+        };
+        match kind {
+            "network" => Ok(Self::Network {
+                network: text(source, "network")?,
+                portgroup: source.attr("portgroup").map(str::to_owned),
+            }),
+            "bridge" => Ok(Self::Bridge { bridge: text(source, "bridge")? }),
+            "internal" => Ok(Self::Internal { name: text(source, "name")? }),
+            "vdpa" => Ok(Self::Vdpa { dev: text(source, "dev")? }),
+            "direct" => Ok(Self::Direct {
+                dev: text(source, "dev")?,
+                mode: DirectMode::attr(source, "mode")?.unwrap_or(DirectMode::Vepa),
+            }),
+            "vhostuser" => vhost_user(source),
+            "vds" => vds(source),
+            _ => InterfaceSocket::parse(source, kind).map(Self::Socket),
+        }
+    }
+
+    /// The word in the document.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Network { .. } => "network",
+            Self::Bridge { .. } => "bridge",
+            Self::Direct { .. } => "direct",
+            Self::Ethernet { .. } => "ethernet",
+            Self::User => "user",
+            Self::Null => "null",
+            Self::Internal { .. } => "internal",
+            Self::Vdpa { .. } => "vdpa",
+            Self::Socket(socket) => socket.kind.as_str(),
+            Self::VhostUser { .. } => "vhostuser",
+            Self::Vds { .. } => "vds",
+            Self::HostDevice { .. } => "hostdev",
+        }
+    }
+
+    /// The device of the host that a machine gets.
+    pub(in crate::model::devices) fn on_bus(&self) -> Option<&Subsystem> {
+        match self {
+            Self::HostDevice { device, .. } => Some(device),
+            _ => None,
+        }
+    }
+
+    /// Whether the link has a port at a switch, and whether the document must describe all of it.
+    pub(super) fn virtual_port(&self) -> Demand {
+        match self {
+            Self::Network { .. } => Demand::Partial,
+            Self::Bridge { .. } | Self::Direct { .. } | Self::HostDevice { .. } => Demand::Complete,
+            _ => Demand::None,
+        }
+    }
+
+    /// Whether a filter can see the packets.
+    pub(super) fn is_filtered(&self) -> bool {
+        matches!(self, Self::Network { .. } | Self::Bridge { .. } | Self::Ethernet { .. })
+    }
+
+    pub(super) fn format(&self, w: &mut Writer, live: Option<&LiveInterface>) {
+        match self {
+            Self::User | Self::Null => {}
+            Self::Ethernet { ips, routes } if ips.is_empty() && routes.is_empty() => {}
+            Self::Ethernet { ips, routes } => {
+                w.open("source", &[]);
+                ips.iter().for_each(|ip| ip.format(w));
+                routes.iter().for_each(|route| route.format(w));
+                w.close();
+            }
+            Self::Socket(socket) => socket.format(w),
+            Self::VhostUser { path, is_server, reconnect } => {
+                format_vhost_user(w, path, *is_server, *reconnect);
+            }
+            Self::HostDevice { device, .. } => shape::format(w, &device.source(true)),
+            _ => w.empty("source", &borrowed(&self.attributes(live))),
+        }
+    }
+
+    /// The attributes of a source that has nothing else.
+    fn attributes(&self, live: Option<&LiveInterface>) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Network { network, portgroup } => {
+                let mut attributes = vec![("network", network.clone())];
+                attributes.extend(portgroup.clone().map(|group| ("portgroup", group)));
+                if let Some(live) = live {
+                    attributes.extend(live.port_id.map(|port| ("portid", port.to_string())));
+                    attributes.extend(live.bridge.clone().map(|bridge| ("bridge", bridge)));
+                }
+                attributes
+            }
+            Self::Bridge { bridge } => vec![("bridge", bridge.clone())],
+            Self::Internal { name } => vec![("name", name.clone())],
+            Self::Vdpa { dev } => vec![("dev", dev.clone())],
+            Self::Direct { dev, mode } => {
+                vec![("dev", dev.clone()), ("mode", mode.as_str().to_owned())]
+            }
+            Self::Vds { switch, port, portgroup, connection } => vec![
+                ("switchid", switch.to_string()),
+                ("portid", port.to_string()),
+                ("portgroupid", portgroup.clone()),
+                ("connectionid", connection.to_string()),
+            ],
+            Self::Ethernet { .. }
+            | Self::User
+            | Self::Null
+            | Self::Socket(_)
+            | Self::VhostUser { .. }
+            | Self::HostDevice { .. } => Vec::new(),
+        }
+    }
+}
+
+fn format_vhost_user(w: &mut Writer, path: &str, is_server: bool, reconnect: Option<Option<u32>>) {
+    let mode = if is_server { "server" } else { "client" };
+    let attributes = [("type", "unix"), ("path", path), ("mode", mode)];
+    let Some(reconnect) = reconnect else { return w.empty("source", &attributes) };
+    w.open("source", &attributes);
+    match reconnect.map(|seconds| seconds.to_string()) {
+        Some(seconds) => w.empty("reconnect", &[("enabled", "yes"), ("timeout", &seconds)]),
+        None => w.empty("reconnect", &[("enabled", "no")]),
+    }
+    w.close();
+}
+
+pub(super) fn text(source: &Element, name: &str) -> Result<String> {
+    source.attr(name).map(str::to_owned).ok_or_else(|| missing_attr(source, name))
+}
+
+fn host_device(interface: &Element, source: Option<&Element>) -> Result<InterfaceSource> {
+    let kind = source.and_then(|s| s.child("address")).and_then(|address| address.attr("type"));
+    let device = match (source, kind) {
+        (Some(source), Some(kind @ ("pci" | "usb"))) => Subsystem::parse(kind, source)?,
+        (Some(source), Some(kind)) => {
+            return Err(source.unsupported(format_args!(
+                "unknown host device source address type '{kind}': expected pci or usb"
+            )));
+        }
+        _ => return Err(interface.error("missing source address type: expected pci or usb")),
+    };
+    if let Subsystem::Usb(UsbDevice { address: None, .. }) = device {
+        return Err(interface
+            .error("missing address of the USB device: expected bus and device other than 0"));
+    }
+    device.check(interface)?;
+    let driver = match device {
+        Subsystem::Pci(_) => pci_driver(interface)?,
+        _ => None,
+    };
+    let managed = interface.attr("managed") == Some("yes");
+    Ok(InterfaceSource::HostDevice { managed, driver, device })
+}
+
+fn vhost_user(source: &Element) -> Result<InterfaceSource> {
+    let kind = text(source, "type")?;
+    if kind != "unix" {
+        return Err(source.unsupported(format_args!(
+            "Type='{kind}' unsupported for <interface type='vhostuser'>: only unix is supported"
+        )));
+    }
+    let path = text(source, "path")?;
+    let mode = text(source, "mode")?;
+    let is_server = match mode.as_str() {
+        "server" => true,
+        "client" => false,
+        other => return Err(bad_word(source, "mode", other, &["server", "client"])),
+    };
+    let reconnect = match source.child("reconnect") {
+        None => None,
+        Some(element) => match yes_no(element, "enabled")? {
+            Some(true) => {
+                Some(Some(required(element, "timeout", number_attr(element, "timeout")?)?))
+            }
+            Some(false) => Some(None),
+            None => None,
+        },
+    };
+    if is_server && matches!(reconnect, Some(Some(_))) {
+        return Err(source.unsupported(
+            "'reconnect' attribute unsupported 'server' mode for <interface type='vhostuser'>: a \
+             server does not connect",
+        ));
+    }
+    Ok(InterfaceSource::VhostUser { path, is_server, reconnect })
+}
+
+fn vds(source: &Element) -> Result<InterfaceSource> {
+    let switch = text(source, "switchid")?;
+    let switch = read_uuid(&switch)
+        .ok_or_else(|| bad_value(source, "switchid", &switch, "Expected UUID"))?;
+    let integer = |name: &str| {
+        let value = text(source, name)?;
+        let expected = "Expected long long integer value";
+        number(&value).ok_or_else(|| bad_value(source, name, &value, expected))
+    };
+    Ok(InterfaceSource::Vds {
+        switch,
+        port: integer("portid")?,
+        portgroup: text(source, "portgroupid")?,
+        connection: integer("connectionid")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::samples::{assert_faults, fault, parse, printed};
+
+    const ID: &str = "c7a5fdbd-edaf-9455-926a-d65c16db1809";
+
+    fn devices(interface: &str) -> String {
+        format!("<devices>{interface}</devices>")
+    }
+
+    /// The lines between the hardware address and the end, without indentation.
+    fn inner(interface: &str) -> Vec<String> {
+        let lines = printed(&devices(interface));
+        let inner = lines.iter().skip(2).take(lines.len() - 3);
+        inner.map(|line| line.trim().to_owned()).collect()
+    }
+
+    #[test]
+    fn sources_are_normalised() {
+        let vds = format!("<source switchid='{ID}' portid='1' portgroupid='g' connectionid='-3'/>");
+        for (kind, source, expected) in [
+            (
+                "network",
+                "<source network='n' portgroup='' portid='x'/>",
+                "<source network='n' portgroup=''/>",
+            ),
+            ("bridge", "<source bridge='b' dev='x'/>", "<source bridge='b'/>"),
+            ("direct", "<source dev='e'/>", "<source dev='e' mode='vepa'/>"),
+            ("internal", "<source name='i'/>", "<source name='i'/>"),
+            ("vdpa", "<source dev='/d'/>", "<source dev='/d'/>"),
+            ("vds", &vds.replace("'1'", "'01'"), &vds),
+        ] {
+            let text = format!("<interface type='{kind}'>{source}</interface>");
+            assert_eq!(inner(&text), [expected]);
+            assert_eq!(parse(&devices(&text)).devices.interfaces[0].source.kind(), kind);
+        }
+        for kind in ["user", "null", "ethernet"] {
+            let text = format!("<interface type='{kind}'><source dev='x'/></interface>");
+            assert!(inner(&text).is_empty(), "{kind}");
+        }
+    }
+
+    #[test]
+    fn sources_with_children() {
+        let host = "<interface type='ethernet'><source><route address='0.0.0.0' gateway='1.2.3.4'/>\
+                    <ip address='1.2.3.4'/></source></interface>";
+        assert_eq!(
+            inner(host)[1..3],
+            [
+                "<ip address='1.2.3.4' family='ipv4'/>",
+                "<route address='0.0.0.0' gateway='1.2.3.4'/>"
+            ]
+        );
+        let vhost = "<interface type='vhostuser'><model type='virtio'/>\
+                     <source type='unix' path='/p' mode='client'>\
+                     <reconnect enabled='yes' timeout='5'/></source></interface>";
+        assert_eq!(inner(vhost)[1], "<reconnect enabled='yes' timeout='5'/>");
+        let pci = "<interface type='hostdev' managed='yes'><driver name='vfio'/><source>\
+                   <address type='pci' slot='7'/></source></interface>";
+        let lines = printed(&devices(pci));
+        assert_eq!(lines[0], "    <interface type='hostdev' managed='yes'>");
+        assert_eq!(lines[2], "      <driver name='vfio'/>");
+        let address = "<address type='pci' domain='0x0000' bus='0x00' slot='0x07' function='0x0'/>";
+        assert_eq!(lines[4].trim(), address);
+    }
+
+    #[test]
+    fn faults() {
+        let interface = |kind: &str, source: &str| {
+            devices(&format!("<interface type='{kind}'>{source}</interface>"))
+        };
+        for (kind, source, expected) in [
+            ("bridge", "", "interface type='bridge' requires a 'source' element"),
+            ("bridge", "<source/>", "Missing required attribute 'bridge' in element 'source'"),
+            ("network", "<source/>", "Missing required attribute 'network' in element 'source'"),
+            (
+                "direct",
+                "<source dev='e' mode='x'/>",
+                "Invalid value for attribute 'mode' in element 'source': 'x'. Expected one of \
+                 vepa, private, bridge, passthrough",
+            ),
+            ("hostdev", "<source/>", "missing source address type: expected pci or usb"),
+            (
+                "hostdev",
+                "<source><address type='pci' bus='0x101'/></source>",
+                "Invalid PCI address bus='0x101', must be <= 0xFF",
+            ),
+        ] {
+            assert_faults(&[(&interface(kind, source), &format!("XML error: line 2: {expected}"))]);
+        }
+        let text = interface("foo", "");
+        assert!(fault(&text).message.contains("attribute 'type' in element 'interface': 'foo'."));
+        let text = interface("bridge", "<source bridge='b'><ip address='1.2.3.4'/></source>");
+        assert!(fault(&text).message.contains("only supported on interfaces of type 'ethernet'"));
+    }
+}

@@ -1,0 +1,45 @@
+//! `<seclabel>` of a device's source: how it is labelled, apart from the domain's labels.
+
+use std::collections::BTreeSet;
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::model::shape::{self, Kind, Shape, YES_NO, attr};
+use crate::xml::Element;
+
+/// What is kept of the labels of a source: those that say something.
+pub(super) fn read(source: &Element) -> Result<Vec<Element>> {
+    const LABEL: Shape =
+        Shape::new("seclabel", &[attr("model", Kind::Text), attr("relabel", Kind::Word(YES_NO))]);
+    let mut models = BTreeSet::new();
+    let mut labels = Vec::new();
+    for element in source.children_named("seclabel") {
+        let mut kept = LABEL.read(element)?.unwrap_or_default();
+        let model = element.attr("model");
+        if let Some(model) = model
+            && !models.insert(model)
+        {
+            let detail = format_args!("seclabel for model {model} is already provided");
+            return Err(Error::in_document(ErrorCode::XmlDetail, element.line, detail));
+        }
+        let is_off = element.attr("relabel") == Some("no");
+        match element.child_text("label") {
+            Some(_) if is_off => {
+                return Err(element.error(format_args!(
+                    "Cannot specify a label if relabelling is turned off. model={}",
+                    model.unwrap_or("none")
+                )));
+            }
+            Some(label) => {
+                let mut attributes = kept.attributes;
+                attributes.retain(|(name, _)| name == "model");
+                attributes.push(("relabel".to_owned(), "yes".to_owned()));
+                let label = shape::leaf("label", &[], label);
+                kept = Element { attributes, ..shape::element("seclabel", &[], vec![label]) };
+            }
+            None if is_off => {}
+            None => continue,
+        }
+        labels.push(kept);
+    }
+    Ok(labels)
+}

@@ -1,0 +1,200 @@
+//! `<devices>`: what the container has, in the order libvirt writes it.
+//!
+//! What a container acts on is a type with a file of its own. The other families describe machines;
+//! they are kept as they are, normalised as libvirt does ([`DeviceFamily`]).
+
+mod audio;
+mod board;
+mod chardev;
+mod checks;
+mod console;
+mod digits;
+mod family;
+mod filesystem;
+mod graphics;
+mod hostdev;
+mod info;
+mod interface;
+mod label;
+mod listen;
+mod paravirtual;
+mod ports;
+mod spice;
+mod tpm;
+mod usb;
+mod video;
+
+pub use chardev::CharacterSource;
+pub use console::Console;
+pub use family::DeviceFamily;
+pub use filesystem::{AccessMode, Filesystem, FilesystemSource};
+pub use hostdev::{GuestReset, HostDevice, HostDeviceSource, StartupPolicy, Subsystem, UsbDevice};
+pub use interface::{
+    DirectMode, FilterReference, Interface, InterfaceAddress, InterfaceSocket, InterfaceSource,
+    LinkBandwidth, LinkState, LiveInterface, Mac, MacAddress, MacOrigin, NativeMode, Rate, Route,
+    SocketKind, VirtualPort, VirtualPortKind, Vlan, VlanTag,
+};
+
+use crate::error::Result;
+use crate::model::{View, shape};
+use crate::xml::{Element, Writer};
+
+/// The devices of a domain.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Devices {
+    /// The supervisor's program on the host; None until the host's is filled in. Documents name
+    /// libvirt's here, so it is kept and not run.
+    pub emulator: Option<String>,
+    /// What is mounted, in this order.
+    pub filesystems: Vec<Filesystem>,
+    /// Network devices, in the order of the document.
+    pub interfaces: Vec<Interface>,
+    /// Consoles; their ports are their positions.
+    pub consoles: Vec<Console>,
+    /// Devices of the host, in the order of the document.
+    pub host_devices: Vec<HostDevice>,
+    /// Devices without effect on containers, family by family.
+    pub kept: Vec<(DeviceFamily, Element)>,
+}
+
+impl Devices {
+    /// Several `<devices>` count as one, as in libvirt.
+    pub(super) fn parse(root: &Element) -> Result<Self> {
+        let elements: Vec<_> = root.children_named("devices").flat_map(Element::elements).collect();
+        checks::check_single(&elements)?;
+        // The first counts, even when it is empty.
+        let emulator = elements.iter().find(|device| device.name == "emulator");
+        let emulator = emulator.map(|device| device.text()).filter(|path| !path.is_empty());
+        let mut devices = Self { emulator, ..Self::default() };
+        for device in &elements {
+            devices.add(device)?;
+        }
+        checks::check(root, &elements)?;
+        usb::check_filters(&elements)?;
+        usb::check_usb(&elements)?;
+        devices.complete()?;
+        Ok(devices)
+    }
+
+    /// Fills in what devices get from each other.
+    fn complete(&mut self) -> Result<()> {
+        ports::number_ports(&mut self.kept, DeviceFamily::Serial)?;
+        ports::number_ports(&mut self.kept, DeviceFamily::Parallel)?;
+        ports::place_smartcards(&mut self.kept);
+        video::order(&mut self.kept);
+        ports::add_controllers(self);
+        let controllers = hostdev::place(&mut self.host_devices).into_iter();
+        self.kept.extend(controllers.map(|controller| (DeviceFamily::Controller, controller)));
+        self.kept.sort_by_key(|(family, _)| *family);
+        Ok(())
+    }
+
+    /// Removes what only those may see who may see secrets.
+    pub fn drop_secrets(&mut self) {
+        let graphics = self.kept.iter_mut().filter(|(it, _)| *it == DeviceFamily::Graphics);
+        graphics.for_each(|(_, element)| graphics::drop_secrets(element));
+    }
+
+    fn add(&mut self, device: &Element) -> Result<()> {
+        match device.name.as_str() {
+            "filesystem" => self.filesystems.push(Filesystem::parse(device)?),
+            "interface" => {
+                let interface = Interface::parse(device)?;
+                let is_there = interface.source.on_bus().is_some_and(|it| self.has_on_bus(it));
+                check_host_device(device, is_there)?;
+                self.interfaces.push(interface);
+            }
+            "hostdev" => {
+                let found = HostDevice::parse(device)?;
+                let is_there = match found.source.on_bus() {
+                    Some(on_bus) => self.has_on_bus(on_bus),
+                    None => self.host_devices.iter().any(|it| it.source.is_same(&found.source)),
+                };
+                check_host_device(device, is_there)?;
+                hostdev::check_placement(device, &self.host_devices, &found)?;
+                self.host_devices.push(found);
+            }
+            "console" => {
+                let port = u32::try_from(self.consoles.len()).unwrap_or(u32::MAX);
+                self.consoles.push(Console::parse(device, port)?);
+            }
+            name => {
+                let Some(family) = DeviceFamily::from_word(name) else { return Ok(()) };
+                self.kept.extend(family.read(device)?.map(|kept| (family, kept)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a device of the host is there, of an interface or by itself.
+    fn has_on_bus(&self, device: &Subsystem) -> bool {
+        let devices = self.host_devices.iter().filter_map(|device| device.source.on_bus());
+        let interfaces = self.interfaces.iter().filter_map(|it| it.source.on_bus());
+        devices.chain(interfaces).any(|earlier| earlier.is_same(device))
+    }
+
+    pub(super) fn format(&self, w: &mut Writer, view: View) {
+        use DeviceFamily as F;
+        w.open("devices", &[]);
+        w.optional_leaf("emulator", self.emulator.as_deref());
+        self.format_kept(w, F::Controller, F::Lease);
+        self.filesystems.iter().for_each(|filesystem| filesystem.format(w));
+        self.interfaces.iter().for_each(|interface| interface.format(w, view));
+        self.format_kept(w, F::Smartcard, F::Parallel);
+        self.consoles.iter().for_each(|console| console.format(w, view));
+        self.format_kept(w, F::Channel, F::Video);
+        self.host_devices.iter().for_each(|device| device.format(w));
+        self.format_kept(w, F::RedirectedDevice, F::Vsock);
+        w.close();
+    }
+
+    /// Writes the families between two, which are included.
+    fn format_kept(&self, w: &mut Writer, first: DeviceFamily, last: DeviceFamily) {
+        let between = self.kept.iter().filter(|(it, _)| (first..=last).contains(it));
+        between.for_each(|(_, element)| shape::format(w, element));
+    }
+}
+
+fn check_host_device(element: &Element, is_there: bool) -> Result<()> {
+    match is_there {
+        true => Err(element.error("Hostdev already exists in the domain configuration")),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::samples::{parse, printed};
+
+    #[test]
+    fn several_count_as_one_and_unknown_devices_are_dropped() {
+        let text = "<devices><console type='pty'/><foo/><emulator>/a</emulator></devices>\
+                    <devices><emulator>/b</emulator><console/></devices>";
+        let devices = parse(text).devices;
+        assert_eq!(devices.emulator.as_deref(), Some("/a"));
+        assert_eq!(devices.consoles.len(), 2);
+        assert_eq!(printed(text)[0], "    <emulator>/a</emulator>");
+        let text = "<devices><emulator/><emulator>/a</emulator></devices>";
+        assert_eq!(parse(text).devices.emulator, None);
+    }
+
+    #[test]
+    fn passwords_are_secrets() {
+        let mut devices = parse("").devices;
+        let screen = shape::element(
+            "graphics",
+            &[("type", "vnc".to_owned()), ("passwd", "x".to_owned())],
+            Vec::new(),
+        );
+        devices.kept.push((DeviceFamily::Graphics, screen));
+        devices.drop_secrets();
+        let left = &devices.kept[0].1.attributes;
+        assert_eq!(*left, [("type".to_owned(), "vnc".to_owned())]);
+    }
+
+    #[test]
+    fn none_are_added() {
+        assert_eq!(parse("").devices, super::Devices::default());
+    }
+}
