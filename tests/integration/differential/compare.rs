@@ -20,10 +20,10 @@ impl Case {
     /// Asks both.
     pub fn ask(document: Element, definer: &mut Definer) -> Self {
         let text = text_of(&document);
-        let mut libvirt = definer.define(&text);
+        let mut libvirt = definer.ask(&text);
         if libvirt == Answer::Crashed {
             // A daemon may fall for what it was asked before: only what ends a new one counts.
-            libvirt = definer.define(&text);
+            libvirt = definer.ask(&text);
         }
         if let Answer::Defined { xml } = &mut libvirt {
             *xml = mask(xml, &text);

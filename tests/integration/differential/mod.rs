@@ -13,6 +13,7 @@ mod compare;
 mod differences;
 mod families;
 mod grammar;
+mod live;
 mod report;
 mod shrink;
 mod values;

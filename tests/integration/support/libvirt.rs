@@ -14,7 +14,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde::Deserialize;
 
 use super::host::{fresh_directory, is_root};
-use super::process::readable;
+use super::process::{Process, readable};
 
 /// Where Debian puts the schemas of libvirt's documents.
 pub const SCHEMAS: &str = "/usr/share/libvirt/schemas";
@@ -42,6 +42,8 @@ const PRIVATE: &str = "
 #[derive(Debug)]
 pub struct Libvirtd {
     directory: PathBuf,
+    /// The groups for all its containers that are there without it.
+    groups: Vec<PathBuf>,
     child: Child,
 }
 
@@ -64,7 +66,7 @@ pub fn say(text: &str) {
 impl Libvirtd {
     /// Starts one and waits until its drivers are ready.
     pub fn start() -> Self {
-        let directory = fresh_directory();
+        let (directory, groups) = (fresh_directory(), groups());
         let socket = |name: &str| format!("{name} = \"{}\"\n", directory.display());
         let settings = "auth_unix_ro = \"none\"\nauth_unix_rw = \"none\"\n";
         let config = directory.join("libvirtd.conf");
@@ -94,7 +96,7 @@ impl Libvirtd {
             let _ = child.kill();
             panic!("libvirtd is not ready: {}", fs::read_to_string(directory.join("log")).unwrap());
         }
-        Self { directory, child }
+        Self { directory, groups, child }
     }
 
     /// Where its clients connect.
@@ -107,8 +109,38 @@ impl Drop for Libvirtd {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // Containers outlive the daemon; there is one only when the test has failed.
+        supervisors().iter().for_each(Process::kill_and_wait);
+        for group in groups().iter().filter(|it| !self.groups.contains(it)) {
+            let _ = fs::remove_dir(group);
+        }
         let _ = fs::remove_dir_all(&self.directory);
     }
+}
+
+/// A name for a container of this test's libvirt.
+pub fn container(name: &str) -> String {
+    format!("nsvt-{}-{name}", std::process::id())
+}
+
+/// The processes that hold its containers.
+fn supervisors() -> Vec<Process> {
+    let argument = format!("--name\0{}", container(""));
+    let pids = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let is_ours = |pid: &u32| {
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&command).contains(&argument)
+    };
+    pids.filter(is_ours).filter_map(Process::open).collect()
+}
+
+/// The group of each hierarchy that this libvirt puts containers into.
+fn groups() -> Vec<PathBuf> {
+    let hierarchies = fs::read_dir("/sys/fs/cgroup").unwrap().map(|it| it.unwrap().path());
+    let all = hierarchies.chain([PathBuf::from("/sys/fs/cgroup")]).map(|it| it.join("machine"));
+    all.filter(|it| it.is_dir()).collect()
 }
 
 /// What libvirt says to a document.
@@ -123,9 +155,10 @@ pub enum Answer {
     Crashed,
 }
 
-/// A daemon with a client that defines documents. A new pair takes over when the daemon ends.
+/// A daemon with a client that has it read documents. A new pair takes over when the daemon ends.
 #[derive(Debug)]
 pub struct Definer {
+    mode: &'static str,
     client: Option<Client>,
 }
 
@@ -138,15 +171,20 @@ struct Client {
 }
 
 impl Definer {
-    /// Starts the first pair.
+    /// Defines documents and removes them again.
     pub fn start() -> Self {
-        Self { client: Some(Client::start()) }
+        Self { mode: "define", client: None }
     }
 
-    /// Has libvirt define a document, and removes it again.
-    pub fn define(&mut self, document: &str) -> Answer {
-        let client = self.client.get_or_insert_with(Client::start);
-        client.define(document).unwrap_or_else(|| {
+    /// Starts the containers of documents and ends them.
+    pub fn live() -> Self {
+        Self { mode: "live", client: None }
+    }
+
+    /// What libvirt says to a document.
+    pub fn ask(&mut self, document: &str) -> Answer {
+        let client = self.client.get_or_insert_with(|| Client::start(self.mode));
+        client.ask(document).unwrap_or_else(|| {
             self.client = None;
             Answer::Crashed
         })
@@ -154,10 +192,10 @@ impl Definer {
 }
 
 impl Client {
-    fn start() -> Self {
+    fn start(mode: &str) -> Self {
         let libvirtd = Libvirtd::start();
         let mut child = Command::new(PYTHON)
-            .args([SCRIPT, &libvirtd.uri()])
+            .args([SCRIPT, &libvirtd.uri(), mode])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -167,7 +205,7 @@ impl Client {
         Self { _libvirtd: libvirtd, child, input, output }
     }
 
-    fn define(&mut self, document: &str) -> Option<Answer> {
+    fn ask(&mut self, document: &str) -> Option<Answer> {
         let line = serde_json::to_string(document).unwrap();
         writeln!(self.input, "{line}").ok()?;
         if !readable(self.output.get_ref().as_fd()) {
