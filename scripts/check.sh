@@ -11,10 +11,10 @@ say() {
     printf '\n== %s\n' "$*"
 }
 
-# needs COMMAND PACKAGES: installs the Debian packages when the command is missing.
+# needs COMMAND PACKAGES: installs the Debian packages when the command, or the file, is missing.
 missing=''
 needs() {
-    command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+    command -v "$1" >/dev/null 2>&1 || [ -e "$1" ] || missing="$missing $2"
 }
 
 # Installs packages, and starts none of the services in them.
@@ -41,6 +41,9 @@ needs busybox busybox-static
 needs /usr/sbin/libvirtd 'libvirt-daemon libvirt-daemon-system'
 needs /usr/lib/libvirt/libvirt_lxc libvirt-daemon-driver-lxc
 /usr/bin/python3 -c 'import libvirt' 2>/dev/null || missing="$missing python3-libvirt"
+# What schemas/domain is compared with, and by.
+needs xmllint libxml2-utils
+needs /usr/share/libvirt/schemas/domain.rng libvirt0
 
 if [ -n "$missing" ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
@@ -48,6 +51,7 @@ if [ -n "$missing" ]; then
         # The list is meant to be split into words.
         # shellcheck disable=SC2086
         install $missing
+        missing=''
     else
         echo "missing:$missing (as root on Debian, this script installs them)" >&2
     fi
@@ -56,6 +60,11 @@ fi
 if ! command -v cargo >/dev/null 2>&1; then
     echo "missing: cargo (see https://rustup.rs; rust-toolchain and Cargo.toml name the version)" >&2
     exit 1
+fi
+
+# With everything installed, a test that finds something missing fails.
+if [ -z "$missing" ]; then
+    export NSVIRT_CHECK_ALL=1
 fi
 
 say 'scripts: syntax'

@@ -93,7 +93,7 @@ pub enum ErrorDomain {
     /// The domain document.
     Domain = 20,
     /// Control groups.
-    Cgroup = 45,
+    Cgroup = 54,
 }
 
 /// What went wrong, for a client.

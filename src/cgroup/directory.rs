@@ -2,39 +2,42 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use super::{Hierarchy, Version};
 
 /// Creates a group, ready to take processes and groups; one that exists is fine.
 pub(super) fn create(hierarchy: &Hierarchy, directory: &Path) -> io::Result<()> {
+    match directory.parent() {
+        Some(parent) if make(hierarchy, directory)? && hierarchy.version == Version::V2 => {
+            enable_controllers(parent)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Creates a group that takes processes, and leaves alone what its parent passes on. Whether it
+/// was not there before.
+pub(super) fn make(hierarchy: &Hierarchy, directory: &Path) -> io::Result<bool> {
     match fs::create_dir(directory) {
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
         result => result?,
     }
-    let Some(parent) = directory.parent() else {
-        return Ok(());
-    };
-    match hierarchy.version {
-        Version::V2 => enable_controllers(parent),
-        // A new cpuset is empty and takes no process.
-        Version::V1(_) if hierarchy.controls("cpuset") => {
-            for file in ["cpuset.cpus", "cpuset.mems"] {
-                fs::write(directory.join(file), fs::read_to_string(parent.join(file))?.trim())?;
-            }
-            Ok(())
+    // A new cpuset is empty and takes no process.
+    if let Some(parent) = directory.parent().filter(|_| hierarchy.controls("cpuset")) {
+        for file in ["cpuset.cpus", "cpuset.mems"] {
+            fs::write(directory.join(file), fs::read_to_string(parent.join(file))?.trim())?;
         }
-        // Before Linux 5.11 a limit reached the groups below only when asked to.
-        Version::V1(_) if hierarchy.controls("memory") => {
-            let file = directory.join("memory.use_hierarchy");
-            match fs::read_to_string(&file) {
-                Ok(text) if text.trim() == "0" => fs::write(&file, "1"),
-                _ => Ok(()),
-            }
-        }
-        Version::V1(_) => Ok(()),
     }
+    // Before Linux 5.11 a limit reached the groups below only when asked to.
+    if hierarchy.controls("memory") {
+        let file = directory.join("memory.use_hierarchy");
+        if fs::read_to_string(&file).is_ok_and(|text| text.trim() == "0") {
+            fs::write(&file, "1")?;
+        }
+    }
+    Ok(true)
 }
 
 /// Passes on to the groups below whatever controllers a group has. One that cannot be passed on
@@ -43,10 +46,18 @@ fn enable_controllers(group: &Path) -> io::Result<()> {
     let available = fs::read_to_string(group.join("cgroup.controllers"))?;
     let control = group.join("cgroup.subtree_control");
     let enabled = fs::read_to_string(&control)?;
-    for controller in available.split_whitespace() {
-        if !enabled.split_whitespace().any(|it| it == controller)
-            && let Err(e) = fs::write(&control, format!("+{controller}"))
-        {
+    let is_enabled = |controller: &&str| enabled.split_whitespace().any(|it| it == *controller);
+    let missing: Vec<String> = available
+        .split_whitespace()
+        .filter(|controller| !is_enabled(controller))
+        .map(|controller| format!("+{controller}"))
+        .collect();
+    if missing.is_empty() || fs::write(&control, missing.join(" ")).is_ok() {
+        return Ok(());
+    }
+    // All or nothing failed: as many as there can be.
+    for controller in missing {
+        if let Err(e) = fs::write(&control, &controller) {
             tracing::debug!("cannot enable {controller} in {}: {e}", control.display());
         }
     }
@@ -76,8 +87,8 @@ pub(super) fn remove_one(group: &Path) -> io::Result<()> {
     }
 }
 
-/// Kills what a group and those below it list.
-pub(super) fn kill_listed(group: &Path) -> io::Result<()> {
+/// Kills what a group and those below it list, and gives what was killed.
+pub(super) fn kill_listed(group: &Path, killed: &mut Vec<OwnedFd>) -> io::Result<()> {
     let listed = match fs::read_to_string(group.join("cgroup.procs")) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         result => result?,
@@ -90,12 +101,13 @@ pub(super) fn kill_listed(group: &Path) -> io::Result<()> {
         let again = fs::read_to_string(group.join("cgroup.procs"))?;
         if again.lines().any(|line| line.parse() == Ok(pid)) {
             crate::sys::pidfd::kill(pidfd.as_fd())?;
+            killed.push(pidfd);
         }
     }
     for entry in fs::read_dir(group)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            kill_listed(&entry.path())?;
+            kill_listed(&entry.path(), killed)?;
         }
     }
     Ok(())

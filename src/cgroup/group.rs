@@ -2,61 +2,55 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use cgroups_rs::memory::MemController;
 use tokio::io::Interest;
 
 use super::devices::{self, CharDevice};
-use super::{Hierarchy, Layout, Version, directory};
-use crate::error::{Error, ErrorCode, ErrorDomain, Result, errno_text};
+use super::{Hierarchy, Layout, Version, directory, limits};
+use crate::error::{Error, ErrorCode, ErrorDomain, Result};
+use crate::plan::{Limits, Setting};
 use crate::sys::fd;
 
 const SUPERVISOR: &str = "supervisor";
-const PAYLOAD: &str = "payload";
+pub(super) const PAYLOAD: &str = "payload";
 const INIT: &str = "payload/init";
 const DIRECTORIES: [&str; 4] = ["", SUPERVISOR, PAYLOAD, INIT];
-
-/// What a container may use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Memory, in bytes.
-    pub memory: u64,
-    /// Character devices, and no other device.
-    pub devices: Vec<CharDevice>,
-    /// Whether nodes for any device may be made.
-    pub make_nodes: bool,
-}
-
-/// What a container has used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Memory in use, page cache included, in bytes.
-    pub memory: u64,
-    /// Processor time, in nanoseconds.
-    pub cpu: u64,
-}
 
 /// The control groups of one container, one directory in each hierarchy.
 #[derive(Debug, Clone)]
 pub struct Group {
-    layout: Layout,
-    partition: PathBuf,
-    name: String,
+    pub(super) layout: Layout,
+    /// Below each hierarchy.
+    path: PathBuf,
 }
 
 impl Group {
     /// Names the groups of a domain; nothing is created. `partition` is a path like `/machine`.
     pub fn new(layout: &Layout, partition: &str, domain: &str) -> Self {
-        Self {
-            layout: layout.clone(),
-            partition: PathBuf::from(partition.trim_start_matches('/')),
-            name: format!("{domain}.libvirt-lxc"),
-        }
+        let partition = Path::new(partition.trim_start_matches('/'));
+        Self::at(layout, partition.join(format!("{domain}.libvirt-lxc")))
     }
 
-    fn directory(&self, hierarchy: &Hierarchy, below: &str) -> PathBuf {
-        let group = hierarchy.mount.join(&self.partition).join(&self.name);
+    /// The groups at a path below each hierarchy. A path that ends in `.scope` is made by systemd.
+    pub fn at(layout: &Layout, path: impl Into<PathBuf>) -> Self {
+        Self { layout: layout.clone(), path: path.into() }
+    }
+
+    /// Where the groups are, below each hierarchy.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The unit of systemd's that the groups are, if they are one.
+    pub fn scope(&self) -> Option<&str> {
+        let name = self.path.file_name()?.to_str()?;
+        name.ends_with(".scope").then_some(name)
+    }
+
+    pub(super) fn directory(&self, hierarchy: &Hierarchy, below: &str) -> PathBuf {
+        let group = hierarchy.mount.join(&self.path);
         if below.is_empty() { group } else { group.join(below) }
     }
 
@@ -65,53 +59,49 @@ impl Group {
     }
 
     /// A directory of the version 2 group, on a host that has version 2.
-    fn v2(&self, below: &str) -> Option<PathBuf> {
+    pub(super) fn v2(&self, below: &str) -> Option<PathBuf> {
         self.layout.v2().map(|hierarchy| self.directory(hierarchy, below))
     }
 
-    fn v1_with(&self, controller: &str, below: &str) -> Option<PathBuf> {
+    pub(super) fn v1_with(&self, controller: &str, below: &str) -> Option<PathBuf> {
         let hierarchy = self.v1().find(|hierarchy| hierarchy.controls(controller))?;
         Some(self.directory(hierarchy, below))
     }
 
     /// Creates the groups with their limits, or none of them. What an earlier run left there,
-    /// empty, is removed.
-    pub fn create(&self, limits: &Limits) -> Result<()> {
-        self.create_all(limits).map_err(|error| match self.remove() {
+    /// empty, is removed. A supervisor that systemd has put into a scope goes into its own group.
+    pub fn create(&self, limits: &Limits, supervisor: u32) -> Result<()> {
+        self.create_all(limits, supervisor).map_err(|error| match self.remove() {
             Ok(()) => error,
             Err(left) => Error { message: format!("{}; {}", error.message, left.message), ..error },
         })
     }
 
     /// The group of init is made last: it inherits what its parent is limited to.
-    fn create_all(&self, limits: &Limits) -> Result<()> {
-        self.layout.hierarchies.iter().try_for_each(|hierarchy| self.create_in(hierarchy))?;
-        self.limit_memory(limits.memory)?;
+    fn create_all(&self, limits: &Limits, supervisor: u32) -> Result<()> {
+        for hierarchy in &self.layout.hierarchies {
+            self.create_above(hierarchy)?;
+            match self.scope() {
+                Some(_) => self.move_supervisor(hierarchy, supervisor)?,
+                None => self.create_one(hierarchy, SUPERVISOR)?,
+            }
+            self.create_one(hierarchy, PAYLOAD)?;
+        }
+        self.apply(&limits.settings)?;
         self.allow_devices(&limits.devices, limits.make_nodes)?;
-        self.layout.hierarchies.iter().try_for_each(|hierarchy| {
-            let init = self.directory(hierarchy, INIT);
-            directory::create(hierarchy, &init)
-                .map_err(|e| failed("create control group", &init, e))
-        })
+        self.layout.hierarchies.iter().try_for_each(|hierarchy| self.create_one(hierarchy, INIT))
     }
 
-    fn limit_memory(&self, bytes: u64) -> Result<()> {
-        let (directory, version2) = match (self.v1_with("memory", PAYLOAD), self.v2(PAYLOAD)) {
-            (Some(directory), _) => (directory, false),
-            (None, Some(directory)) => (directory, true),
-            (None, None) => {
-                return Err(error("the host has no memory controller to limit the container with"));
-            }
-        };
-        let limit = i64::try_from(bytes).unwrap_or(i64::MAX);
-        MemController::new(directory.clone(), version2).set_limit(limit).map_err(|cause| {
-            use std::error::Error as _;
-            let source = cause.source().and_then(|it| it.downcast_ref::<io::Error>());
-            let reason = source.map_or_else(|| cause.to_string(), errno_text);
-            error(format!(
-                "cannot limit memory to {bytes} bytes in {}: {reason}",
-                directory.display()
-            ))
+    /// Applies limits in their order, to the container as a whole.
+    pub fn apply(&self, settings: &[Setting]) -> Result<()> {
+        settings.iter().try_for_each(|Setting { element, limit }| {
+            let controller = limit.controller();
+            let Some(hierarchy) = self.layout.with(controller) else {
+                return Err(error(format!("{element}: the host has no controller '{controller}'")));
+            };
+            let group = self.directory(hierarchy, PAYLOAD);
+            let version2 = hierarchy.version == Version::V2;
+            limits::apply(&group, version2, limit).map_err(|cause| refused(element, &group, cause))
         })
     }
 
@@ -126,27 +116,28 @@ impl Group {
         allowed.map_err(|e| failed("restrict devices in", &group, e))
     }
 
-    fn create_in(&self, hierarchy: &Hierarchy) -> Result<()> {
+    /// The group itself, and its partition.
+    fn create_above(&self, hierarchy: &Hierarchy) -> Result<()> {
         let group = self.directory(hierarchy, "");
-        if group.exists() {
+        if self.scope().is_none() && group.exists() {
             directory::remove_tree(&group)
                 .map_err(|e| failed("remove stale control group", &group, e))?;
         }
-        let ancestors: Vec<PathBuf> = self
-            .partition
-            .ancestors()
-            .filter(|path| !path.as_os_str().is_empty())
-            .map(|path| hierarchy.mount.join(path))
-            .collect();
-        let own = DIRECTORIES
-            .iter()
-            .filter(|below| **below != INIT)
-            .map(|below| self.directory(hierarchy, below));
-        for directory in ancestors.into_iter().rev().chain(own) {
-            directory::create(hierarchy, &directory)
-                .map_err(|e| failed("create control group", &directory, e))?;
-        }
-        Ok(())
+        let above: Vec<&Path> =
+            self.path.ancestors().filter(|path| !path.as_os_str().is_empty()).collect();
+        above.into_iter().rev().try_for_each(|path| create(hierarchy, &hierarchy.mount.join(path)))
+    }
+
+    /// Moves a supervisor from its scope to its own group, before controllers are passed on: version
+    /// 2 takes a group with processes that does so for the root of a group of threads.
+    fn move_supervisor(&self, hierarchy: &Hierarchy, supervisor: u32) -> Result<()> {
+        let own = self.directory(hierarchy, SUPERVISOR);
+        directory::make(hierarchy, &own).map_err(|e| failed("create control group", &own, e))?;
+        write(&own.join("cgroup.procs"), &supervisor.to_string())
+    }
+
+    fn create_one(&self, hierarchy: &Hierarchy, below: &str) -> Result<()> {
+        create(hierarchy, &self.directory(hierarchy, below))
     }
 
     /// Version 1 files that take the supervisor's process ID.
@@ -181,17 +172,20 @@ impl Group {
                 Err(e) => return Err(failed("kill processes of", &payload, e)),
             }
         }
-        self.kill_each()
+        self.kill_each().map(drop)
     }
 
     /// Kills, one by one, whatever any hierarchy lists: also what somebody put into a group of
-    /// version 1 alone.
-    pub fn kill_each(&self) -> Result<()> {
+    /// version 1 alone. Gives what was killed, to wait for.
+    pub fn kill_each(&self) -> Result<Vec<OwnedFd>> {
+        let mut killed = Vec::new();
         for hierarchy in &self.layout.hierarchies {
             let group = self.directory(hierarchy, PAYLOAD);
-            directory::kill_listed(&group).map_err(|e| failed("kill processes of", &group, e))?;
+            directory::kill_listed(&group, &mut killed)
+                .map_err(|e| failed("kill processes of", &group, e))?;
         }
-        self.thaw_v1()
+        self.thaw_v1()?;
+        Ok(killed)
     }
 
     /// Stops every process of the container, and waits until they have stopped.
@@ -242,8 +236,13 @@ impl Group {
         }
     }
 
-    /// Waits until no process is left in the container; at once on a host without version 2.
-    pub async fn wait_empty(&self) -> Result<()> {
+    /// Waits until what was killed is gone, and, where version 2 tells, until nothing is left.
+    pub async fn wait_empty(&self, killed: Vec<OwnedFd>) -> Result<()> {
+        for process in killed {
+            let watch = |e| Error::system("cannot wait for a killed process", e);
+            let process = fd::watch(process, Interest::READABLE).map_err(watch)?;
+            drop(process.readable().await.map_err(watch)?);
+        }
         match self.v2(PAYLOAD) {
             Some(payload) if payload.exists() => self.wait_for("populated 0").await,
             _ => Ok(()),
@@ -275,25 +274,6 @@ impl Group {
             let file = self.directory(hierarchy, SUPERVISOR).join("cgroup.procs");
             fs::read_to_string(file).is_ok_and(|text| text.lines().any(|line| line == pid))
         })
-    }
-
-    /// What the container has used so far.
-    pub fn usage(&self) -> Result<Usage> {
-        let memory = match (self.v1_with("memory", PAYLOAD), self.v2(PAYLOAD)) {
-            (Some(group), _) => number(&read(&group.join("memory.usage_in_bytes"))?),
-            (None, Some(group)) => number(&read(&group.join("memory.current"))?),
-            (None, None) => 0,
-        };
-        let cpu = match (self.v1_with("cpuacct", PAYLOAD), self.v2(PAYLOAD)) {
-            (Some(group), _) => number(&read(&group.join("cpuacct.usage"))?),
-            (None, Some(group)) => {
-                let text = read(&group.join("cpu.stat"))?;
-                let usage = text.lines().find_map(|line| line.strip_prefix("usage_usec "));
-                usage.map_or(0, number).saturating_mul(1000)
-            }
-            (None, None) => 0,
-        };
-        Ok(Usage { memory, cpu })
     }
 
     /// Removes the groups with all below them; groups that are gone are fine.
@@ -328,11 +308,11 @@ fn reread(mut file: &File) -> io::Result<String> {
     Ok(text)
 }
 
-fn number(text: &str) -> u64 {
-    text.trim().parse().unwrap_or(0)
+fn create(hierarchy: &Hierarchy, group: &Path) -> Result<()> {
+    directory::create(hierarchy, group).map_err(|e| failed("create control group", group, e))
 }
 
-fn read(path: &Path) -> Result<String> {
+pub(super) fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).map_err(|e| failed("read", path, e))
 }
 
@@ -343,6 +323,22 @@ fn write(path: &Path, text: &str) -> Result<()> {
 fn failed(attempt: &str, path: &Path, cause: io::Error) -> Error {
     Error::system(format!("cannot {attempt} {}", path.display()), cause)
         .in_domain(ErrorDomain::Cgroup)
+}
+
+/// A limit that the kernel does not take.
+fn refused(element: &str, group: &Path, cause: io::Error) -> Error {
+    let group = group.display();
+    match cause.kind() {
+        io::ErrorKind::NotFound => Error::new(
+            ErrorCode::ConfigUnsupported,
+            format!(
+                "{element} is nothing this kernel can limit: there is no file for it in {group}"
+            ),
+        )
+        .in_domain(ErrorDomain::Cgroup),
+        _ => Error::system(format!("the kernel refuses {element} in {group}"), cause)
+            .in_domain(ErrorDomain::Cgroup),
+    }
 }
 
 fn error(detail: impl std::fmt::Display) -> Error {

@@ -33,6 +33,8 @@ impl Hierarchy {
 pub struct Layout {
     /// In the order in which the host mounted them.
     pub hierarchies: Vec<Hierarchy>,
+    /// Controllers of the unified hierarchy.
+    pub v2_controllers: Vec<String>,
     /// Symbolic links beside the mounts, name and text (`cpu` -> `cpu,cpuacct`).
     pub links: Vec<(String, String)>,
 }
@@ -41,6 +43,10 @@ impl Layout {
     /// Reads the mounts below `root`, which is `/sys/fs/cgroup` on every host by convention.
     pub fn probe(root: &Path) -> io::Result<Self> {
         let mut layout = Self::parse(&fs::read_to_string("/proc/self/mountinfo")?, root);
+        if let Some(unified) = layout.v2() {
+            let controllers = fs::read_to_string(unified.mount.join("cgroup.controllers"))?;
+            layout.v2_controllers = controllers.split_whitespace().map(str::to_owned).collect();
+        }
         if layout.hierarchies.iter().any(|hierarchy| hierarchy.mount == root) {
             return Ok(layout);
         }
@@ -70,12 +76,20 @@ impl Layout {
                 hierarchies.push(hierarchy);
             }
         }
-        Self { hierarchies, links: Vec::new() }
+        Self { hierarchies, ..Self::default() }
     }
 
     /// The unified hierarchy, if it is mounted.
     pub fn v2(&self) -> Option<&Hierarchy> {
         self.hierarchies.iter().find(|hierarchy| hierarchy.version == Version::V2)
+    }
+
+    /// The hierarchy that has a controller, which is named as in version 1.
+    pub fn with(&self, controller: &str) -> Option<&Hierarchy> {
+        let version1 = self.hierarchies.iter().find(|hierarchy| hierarchy.controls(controller));
+        let name = if controller == "blkio" { "io" } else { controller };
+        let in_v2 = || self.v2_controllers.iter().any(|it| it == name);
+        version1.or_else(|| self.v2().filter(|_| in_v2()))
     }
 }
 
@@ -119,6 +133,15 @@ mod tests {
         assert_eq!(versions, [&v1(&["cpu", "cpuacct"]), &v1(&["name=systemd"]), &Version::V2]);
         assert!(layout.hierarchies[0].controls("cpuacct"));
         assert_eq!(layout.v2().unwrap().mount, Path::new("/sys/fs/cgroup/unified"));
+    }
+
+    #[test]
+    fn a_controller_is_in_one_version_or_the_other() {
+        let mut layout = Layout::parse(HYBRID, Path::new("/sys/fs/cgroup"));
+        layout.v2_controllers = vec!["io".to_owned()];
+        assert_ne!(layout.with("cpu").unwrap().version, Version::V2);
+        assert_eq!(layout.with("blkio").unwrap().version, Version::V2);
+        assert_eq!(layout.with("pids"), None);
     }
 
     #[test]

@@ -20,7 +20,10 @@ mod devices;
 mod directory;
 mod group;
 mod layout;
+mod limits;
+mod statistics;
 
 pub use devices::CharDevice;
-pub use group::{Group, Limits, Usage};
+pub use group::Group;
 pub use layout::{Hierarchy, Layout, Version};
+pub use statistics::{BlockUsage, CpuLimits, CpuTime, MemoryLimits, MemoryUsage, Usage};

@@ -15,10 +15,10 @@ use super::placement;
 use super::protocol::{self, Attempt, Failure};
 use super::start::Report;
 use super::tree;
-use crate::plan::Plan;
+use crate::plan::{MemoryPolicy, Plan};
 use crate::security::capabilities;
 use crate::sys::mount::DetachedMount;
-use crate::sys::{fd, link, tty};
+use crate::sys::{fd, link, mempolicy, tty};
 
 /// Turns this process into the container's init, or reports why it cannot and ends.
 ///
@@ -51,6 +51,7 @@ fn set_up(plan: &Plan, devpts: &DetachedMount, reporter: &OwnedFd) -> Result<Inf
     if plan.linux32 {
         crate::sys::set_linux32().attempt("become a 32-bit system", "")?;
     }
+    take_memory_from(&plan.memory_policy)?;
     reset_signals()?;
     capabilities::drop(plan.drop_capabilities).attempt("drop capabilities", "")?;
     keep_only_standard(reporter)?;
@@ -78,6 +79,15 @@ fn check_init(plan: &Plan) -> Result<(), Failure> {
     std::fs::metadata(path)
         .map(drop)
         .attempt(&format!("find init path '{path}' relative to container root"), "")
+}
+
+fn take_memory_from(policy: &MemoryPolicy) -> Result<(), Failure> {
+    let set = match policy {
+        MemoryPolicy::Default => Ok(()),
+        MemoryPolicy::Interleave(nodes) => mempolicy::set(mempolicy::Policy::Interleave, nodes),
+        MemoryPolicy::Preferred(node) => mempolicy::set(mempolicy::Policy::Preferred, &[*node]),
+    };
+    set.attempt("take memory from the nodes of <numatune>", "")
 }
 
 /// Init starts with every signal unblocked and at its default, whatever this program does.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use zbus::{Message, OwnedVariant, Variant};
 
 use super::fault::{Fault, arguments, reply};
+use super::parameters::{dictionary, to_set};
 use crate::driver::{Domain, Driver, Metadata, unsupported_flags};
-use crate::error::{Error, ErrorCode};
+use crate::error::Error;
 
 pub(super) const INTERFACE: &str = "org.libvirt.Domain";
 
@@ -23,16 +24,6 @@ pub(super) const PROPERTIES: [&str; 9] = [
     "Updated",
     "UUID",
 ];
-
-/// `VIR_DOMAIN_MEMORY_STAT_*`: what it is to have, and what it uses, in KiB.
-const MEMORY_STAT_ACTUAL: i32 = 6;
-const MEMORY_STAT_RSS: i32 = 7;
-
-/// `VIR_DOMAIN_STATS_*`, the groups a container has something to say about.
-const STATS_STATE: u32 = 1;
-const STATS_CPU_TOTAL: u32 = 1 << 1;
-const STATS_BALLOON: u32 = 1 << 2;
-const STATS_VCPU: u32 = 1 << 3;
 
 pub(super) async fn call(
     driver: &Arc<Driver>,
@@ -68,15 +59,42 @@ pub(super) async fn call(
             no_flags(arguments(call)?, "domainGetState")?;
             return reply(call, &(domain.snapshot().state_numbers(),));
         }
+        "GetBlockIOParameters" => {
+            let parameters = driver.block_io_parameters(domain, arguments(call)?)?;
+            return reply(call, &dictionary(parameters));
+        }
+        "GetMemoryParameters" => {
+            let parameters = driver.memory_parameters(domain, arguments(call)?)?;
+            return reply(call, &dictionary(parameters));
+        }
+        "GetSchedulerParameters" => {
+            let parameters = driver.scheduler_parameters(domain, arguments(call)?)?;
+            return reply(call, &dictionary(parameters));
+        }
         "GetStats" => {
             let (groups, flags): (u32, u32) = arguments(call)?;
-            no_flags(flags, "connectGetAllDomainStats")?;
-            return reply(call, &stats(driver, domain, groups)?);
+            return reply(call, &dictionary(driver.stats(domain, groups, flags)?));
         }
         "GetXMLDesc" => return reply(call, &driver.xml_desc(domain, arguments(call)?)?),
         "MemoryStats" => {
-            no_flags(arguments(call)?, "domainMemoryStats")?;
-            return reply(call, &memory_stats(driver, domain)?);
+            let stats = driver.memory_stats(domain, arguments(call)?)?;
+            return reply(call, &stats.into_iter().collect::<HashMap<_, _>>());
+        }
+        "SetBlockIOParameters" => {
+            let (parameters, flags) = to_set(call)?;
+            driver.set_block_io_parameters(domain, &parameters, flags).await?;
+        }
+        "SetMemory" => {
+            let (kib, flags): (u64, u32) = arguments(call)?;
+            driver.set_memory(domain, kib, flags).await?;
+        }
+        "SetMemoryParameters" => {
+            let (parameters, flags) = to_set(call)?;
+            driver.set_memory_parameters(domain, &parameters, flags).await?;
+        }
+        "SetSchedulerParameters" => {
+            let (parameters, flags) = to_set(call)?;
+            driver.set_scheduler_parameters(domain, &parameters, flags).await?;
         }
         _ => return Err(Fault::UnknownMethod(member.to_owned())),
     }
@@ -118,37 +136,6 @@ pub(super) async fn set_property(
         name if PROPERTIES.contains(&name) => Err(Fault::ReadOnly(name.to_owned())),
         name => Err(Fault::UnknownProperty(name.to_owned())),
     }
-}
-
-/// The statistics of the groups asked for, 0 meaning all there are.
-fn stats(
-    driver: &Driver,
-    domain: &Domain,
-    groups: u32,
-) -> Result<HashMap<&'static str, Variant<'static>>, Fault> {
-    let info = driver.info(domain)?;
-    let (state, reason) = domain.snapshot().state_numbers();
-    let all: [(u32, &'static str, Variant<'static>); 8] = [
-        (STATS_STATE, "state.state", state.into()),
-        (STATS_STATE, "state.reason", reason.into()),
-        (STATS_CPU_TOTAL, "cpu.time", info.cpu_time.into()),
-        (STATS_BALLOON, "balloon.current", info.memory.into()),
-        (STATS_BALLOON, "balloon.maximum", info.max_memory.into()),
-        (STATS_BALLOON, "balloon.rss", info.memory.into()),
-        (STATS_VCPU, "vcpu.current", info.vcpus.into()),
-        (STATS_VCPU, "vcpu.maximum", info.vcpus.into()),
-    ];
-    let wanted = |group: &u32| groups == 0 || groups & group != 0;
-    Ok(all.into_iter().filter(|(g, ..)| wanted(g)).map(|(_, key, value)| (key, value)).collect())
-}
-
-fn memory_stats(driver: &Driver, domain: &Domain) -> Result<HashMap<i32, u64>, Fault> {
-    let info = driver.info(domain)?;
-    if !domain.snapshot().is_active() {
-        return Err(Error::new(ErrorCode::OperationInvalid, "domain is not running").into());
-    }
-    let actual = domain.snapshot().current().map_or(0, |document| document.current_memory);
-    Ok(HashMap::from([(MEMORY_STAT_ACTUAL, actual), (MEMORY_STAT_RSS, info.memory)]))
 }
 
 /// D-Bus has no null; libvirt-dbus lets the empty string stand for it.

@@ -13,6 +13,7 @@ mod domain;
 mod fault;
 mod native;
 mod object;
+mod parameters;
 mod signals;
 mod standard;
 

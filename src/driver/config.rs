@@ -18,6 +18,10 @@ pub struct Config {
     pub partition: Option<String>,
     /// Where control groups are mounted; `/sys/fs/cgroup`.
     pub cgroup_root: Option<PathBuf>,
+    /// Whether containers are scopes of systemd's and machines of machined's: `on`, `off`, or the
+    /// address of the bus where these two are. By default `on` where systemd runs the host, and
+    /// `off` for a daemon with a `--prefix`.
+    pub systemd: Option<String>,
     /// The supervisor's program; by default `nsvirt-lxc` beside the daemon's own.
     pub supervisor: Option<PathBuf>,
 }
@@ -53,6 +57,8 @@ pub struct Paths {
     pub lib: PathBuf,
     /// Parent of the containers' control groups where the configuration names none.
     pub partition: String,
+    /// Whether this is the host's one daemon.
+    pub is_host_wide: bool,
 }
 
 impl Paths {
@@ -64,6 +70,7 @@ impl Paths {
             log: "/var/log/nsvirt".into(),
             lib: "/var/lib/nsvirt".into(),
             partition: "/machine".to_owned(),
+            is_host_wide: true,
         }
     }
 
@@ -76,6 +83,7 @@ impl Paths {
             log: prefix.join("log"),
             lib: prefix.join("lib"),
             partition: format!("/nsvirt-{:08x}", hash(prefix.as_os_str().as_encoded_bytes())),
+            is_host_wide: false,
         }
     }
 

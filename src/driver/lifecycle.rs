@@ -63,6 +63,10 @@ pub enum Operation {
     Resume,
     /// Change whether it starts with the daemon.
     SetAutostart,
+    /// Change what it may use.
+    Tune,
+    /// Change the most memory it may have.
+    ResizeMaximum,
     /// Change its title, description or metadata.
     Describe,
     /// Use something that is only there while it runs.
@@ -150,7 +154,11 @@ pub fn admit(standing: Standing, operation: Operation) -> Result<Transition, Err
             event: Some(Lifecycle::Undefined),
         }),
         (Op::SetAutostart, _) if !persistent => denied("Cannot set autostart for transient domain"),
-        (Op::SetAutostart | Op::Describe, _) => stay,
+        (Op::SetAutostart | Op::Describe | Op::Tune, _) => stay,
+        (Op::ResizeMaximum, _) if active => {
+            denied("Cannot resize the max memory on an active domain")
+        }
+        (Op::ResizeMaximum, _) => stay,
 
         (
             Op::Shutdown
@@ -205,6 +213,8 @@ mod tests {
             Suspend,
             Resume,
             SetAutostart,
+            Tune,
+            ResizeMaximum,
             Describe,
             UseLive,
             End,

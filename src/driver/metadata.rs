@@ -76,7 +76,7 @@ impl Driver {
         };
         let live = change(&snapshot.live, impact.live)?;
         let definition = change(&snapshot.definition, impact.config)?;
-        self.keep(&snapshot, live.as_deref(), definition.clone()).await?;
+        self.keep(domain, &snapshot, live.as_deref(), definition.clone()).await?;
         domain.publish(|snapshot| {
             snapshot.live = live.or(snapshot.live.take());
             snapshot.definition = definition.or(snapshot.definition.take());
@@ -88,8 +88,9 @@ impl Driver {
 
     /// Stores both documents or none. Syncing a definition takes its time; other domains do not
     /// wait for it.
-    async fn keep(
+    pub(super) async fn keep(
         &self,
+        domain: &Domain,
         before: &Snapshot,
         live: Option<&Document>,
         definition: Option<Arc<Document>>,
@@ -103,8 +104,12 @@ impl Driver {
         let changed = definition.is_some();
         save(definition).await?;
         let Some(live) = live else { return Ok(()) };
-        let record = Record { supervisor: live.id, reason: before.reason, live: live.clone() };
-        if let Err(error) = self.store.record(&record) {
+        let recorded = domain.run().and_then(|run| {
+            let group = run.group.path().to_owned();
+            let (supervisor, reason) = (live.id, before.reason);
+            self.store.record(&Record { supervisor, reason, group, live: live.clone() })
+        });
+        if let Err(error) = recorded {
             let old = before.definition.clone().filter(|_| changed);
             if let Err(error) = save(old).await {
                 tracing::error!("domain '{}' keeps half a change: {error}", live.name);

@@ -19,9 +19,13 @@ mod operations;
 mod registry;
 mod run;
 mod schema;
+mod statistics;
 mod store;
 mod supervisor;
+mod systemd;
+mod tuning;
 
+pub use crate::cgroup::{BlockUsage, CpuTime};
 pub use config::{Config, Paths};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
@@ -29,6 +33,7 @@ pub use host::{Cache, Cell, Cpu, NodeInfo, Pages, Topology};
 pub use metadata::Metadata;
 pub use native::Converted;
 pub use operations::{ConsoleSize, Info};
+pub use tuning::{Parameters, Value};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,6 +56,7 @@ pub struct Driver {
     partition: String,
     supervisor: PathBuf,
     store: store::Store,
+    systemd: Option<systemd::Systemd>,
     registry: registry::Registry,
     events: broadcast::Sender<Event>,
     /// Held for the driver's life: one daemon per run directory.

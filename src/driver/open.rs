@@ -11,6 +11,7 @@ use super::lifecycle::State;
 use super::run::{meet, reason};
 use super::store::{Record, Store};
 use super::supervisor::{Process, Supervisor};
+use super::systemd::Systemd;
 use super::{Driver, EVENT_BACKLOG, host, registry};
 use crate::cgroup::{Group, Layout};
 use crate::container::protocol::Request;
@@ -44,6 +45,7 @@ impl Driver {
             partition: config.partition.clone().unwrap_or_else(|| paths.partition.clone()),
             supervisor,
             store,
+            systemd: systemd(config, paths).await?,
             registry: registry::Registry::default(),
             events: broadcast::Sender::new(EVENT_BACKLOG),
             _lock: lock,
@@ -85,10 +87,9 @@ impl Driver {
     }
 
     async fn take_over(self: &Arc<Self>, record: Record) -> Result<()> {
-        let Record { supervisor, reason, mut live } = record;
+        let Record { supervisor, reason, group, mut live } = record;
         let domain = self.registry.claim(live.uuid, &live.name)?;
-        let partition = live.partition.as_deref().unwrap_or(&self.partition);
-        let group = Group::new(&self.layout, partition, &live.name);
+        let group = Group::at(&self.layout, group);
         let socket = self.store.run_files(live.uuid).socket;
         let connected = supervisor.map(|pid| Supervisor::connect(pid, &socket)).transpose()?;
         let Some(supervisor) = connected.flatten() else {
@@ -127,7 +128,7 @@ impl Driver {
             }
         }
         let exited = self.store.run_files(domain.uuid).exit.exists();
-        self.clear_host(domain, &group).await?;
+        self.clear_host(domain, &group, pid).await?;
         domain.publish(|snapshot| {
             snapshot.reason =
                 if exited { reason::SHUTOFF_SHUTDOWN } else { reason::SHUTOFF_FAILED };
@@ -151,6 +152,20 @@ impl Driver {
         }
         Ok(())
     }
+}
+
+/// systemd, where it runs the host and the containers are to be its scopes.
+async fn systemd(config: &Config, paths: &Paths) -> Result<Option<Systemd>> {
+    let address = match config.systemd.as_deref() {
+        Some("off") => return Ok(None),
+        None if !paths.is_host_wide || !Systemd::runs_this_host() => return Ok(None),
+        None | Some("on") => None,
+        Some(address) => Some(address),
+    };
+    Systemd::connect(address).await.map(Some).map_err(|e| {
+        let text = format!("cannot reach systemd (set systemd = \"off\" to do without): {e}");
+        Error::new(ErrorCode::InternalError, text)
+    })
 }
 
 /// A socket's path has little room, and the run directory is what fills it.

@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::domain::Domain;
 use super::init_request::{self, VIA_INITCTL, VIA_SIGNAL, Wish};
@@ -24,6 +25,9 @@ const XML_MIGRATABLE: u32 = 8;
 /// schema allows.
 const DEFINE_VALIDATE: u32 = 1;
 const START_VALIDATE: u32 = 1 << 4;
+
+/// How long processes may take to stop.
+const FREEZE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a domain uses and may use (`virDomainInfo`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,7 +187,8 @@ impl Driver {
             return Ok(());
         }
         let run = domain.run()?;
-        if let Err(error) = run.group.freeze().await {
+        let frozen = tokio::time::timeout(FREEZE_PATIENCE, run.group.freeze()).await;
+        if let Err(error) = frozen.unwrap_or_else(|_| Err(too_busy(domain))) {
             run.group.thaw().await?;
             return Err(error);
         }
@@ -208,7 +213,9 @@ impl Driver {
         });
         match &domain.snapshot().live {
             Some(live) => {
-                self.store.record(&Record { supervisor: live.id, reason, live: (**live).clone() })
+                let group = domain.run()?.group.path().to_owned();
+                let live = (**live).clone();
+                self.store.record(&Record { supervisor: live.id, reason, group, live })
             }
             None => Ok(()),
         }
@@ -251,7 +258,7 @@ impl Driver {
             max_memory: document.memory,
             memory: usage.map_or(document.current_memory, |usage| usage.memory / 1024),
             vcpus: document.vcpus.current,
-            cpu_time: usage.map_or(0, |usage| usage.cpu),
+            cpu_time: usage.map_or(0, |usage| usage.cpu.total),
         })
     }
 
@@ -286,6 +293,16 @@ impl Driver {
             other => Err(unexpected(run.supervisor.pid, &other)),
         }
     }
+}
+
+/// A process that is deep in the kernel, waiting for a device or a server, does not stop.
+fn too_busy(domain: &Domain) -> Error {
+    let text = format!(
+        "Suspend operation failed: some processes of domain '{}' did not stop within \
+         {FREEZE_PATIENCE:?}",
+        domain.name
+    );
+    Error::new(ErrorCode::OperationFailed, text)
 }
 
 /// The number of the console that a client names.

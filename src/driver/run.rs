@@ -7,10 +7,12 @@ use std::time::Duration;
 use super::Driver;
 use super::domain::{Domain, Run};
 use super::event::EventKind;
+use super::host::present;
 use super::lifecycle::{Operation, State};
 use super::store::Record;
 use super::supervisor::{Notice, Supervisor, unexpected};
-use crate::cgroup::{Group, Limits};
+use super::systemd::{Machine, Scope, machine};
+use crate::cgroup::Group;
 use crate::container::protocol::{Message, Request};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::Domain as Document;
@@ -40,11 +42,16 @@ impl Driver {
     ) -> Result<()> {
         let mut live = document.clone();
         let partition = live.partition.get_or_insert_with(|| self.partition.clone());
-        let group = Group::new(&self.layout, partition, &domain.name);
+        let scope = self.systemd.as_ref().map(|_| Scope::new(partition, &domain.name, random()));
+        let group = match &scope {
+            Some(scope) => Group::at(&self.layout, scope.path()),
+            None => Group::new(&self.layout, partition, &domain.name),
+        };
         let files = self.store.run_files(domain.uuid);
-        let plan = plan::build(&live, &self.host, placement(&group), files)?;
+        let present = present(&live)?;
+        let plan = plan::build(&live, &self.host, &present, placement(&group), files)?;
         self.store.forget_run(domain.uuid)?;
-        match self.launch(domain, &plan, &group, &mut live).await {
+        match self.launch(domain, &plan, &group, scope.as_ref(), &mut live).await {
             Ok(()) => {
                 domain.publish(|snapshot| {
                     snapshot.live = Some(Arc::new(live));
@@ -56,7 +63,7 @@ impl Driver {
             Err(error) => {
                 let cleared = match domain.run() {
                     Ok(run) => self.clear(domain, &run).await,
-                    Err(_never_spawned) => self.clear_host(domain, &group).await,
+                    Err(_never_spawned) => self.clear_host(domain, &group, None).await,
                 };
                 domain.set_run(None);
                 domain.publish(|snapshot| snapshot.reason = reason::SHUTOFF_FAILED);
@@ -72,26 +79,67 @@ impl Driver {
         domain: &Arc<Domain>,
         plan: &Plan,
         group: &Group,
+        scope: Option<&Scope>,
         live: &mut Document,
     ) -> Result<()> {
-        self.record(None, live)?;
+        self.record(None, group, live)?;
         let supervisor = Supervisor::spawn(&self.supervisor, plan, self.store.log(&domain.name)?)?;
         let pid = supervisor.pid;
         let run = Arc::new(Run::new(supervisor, group.clone()));
         domain.set_run(Some(run.clone()));
         tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
         // Meanwhile the supervisor starts up on another processor.
-        let plan::Limits { memory, devices, make_nodes } = plan.limits.clone();
-        group.create(&Limits { memory, devices, make_nodes })?;
+        if let (Some(systemd), Some(scope)) = (&self.systemd, scope) {
+            systemd.start_scope(scope, &domain.name, pid).await?;
+        }
+        group.create(&plan.limits, pid)?;
         run.supervisor.listening().await?;
         live.id = Some(pid);
-        self.record(Some(pid), live)?;
-        meet(&run, &Request::Go, live).await
+        self.record(Some(pid), group, live)?;
+        meet(&run, &Request::Go, live).await?;
+        self.register(domain, &run).await;
+        Ok(())
     }
 
-    fn record(&self, supervisor: Option<u32>, live: &Document) -> Result<()> {
-        let live = live.clone();
-        self.store.record(&Record { supervisor, reason: reason::RUNNING_BOOTED, live })
+    fn record(&self, supervisor: Option<u32>, group: &Group, live: &Document) -> Result<()> {
+        let (group, live) = (group.path().to_owned(), live.clone());
+        self.store.record(&Record { supervisor, reason: reason::RUNNING_BOOTED, group, live })
+    }
+
+    /// Tells machined of a container and its init; one it does not hear of runs as well.
+    async fn register(&self, domain: &Domain, run: &Run) {
+        if let (Some(systemd), Some(init)) = (&self.systemd, run.init())
+            && run.group.scope().is_some()
+        {
+            let name = machine(run.supervisor.pid, &domain.name);
+            let machine = Machine { name: &name, uuid: domain.uuid, leader: init.pid };
+            if let Err(error) = systemd.register(&machine).await {
+                tracing::warn!("machined does not take '{name}': {error}");
+            }
+        }
+    }
+
+    /// The machine has another leader.
+    async fn reregister(&self, domain: &Domain, run: &Run) {
+        if let Some(systemd) = self.systemd.as_ref().filter(|_| run.group.scope().is_some()) {
+            // It may have noticed the end of the old leader itself.
+            let _ = systemd.unregister(&machine(run.supervisor.pid, &domain.name)).await;
+            self.register(domain, run).await;
+        }
+    }
+
+    /// Takes back what systemd and machined were told of a run.
+    async fn unregister(&self, domain: &Domain, group: &Group, pid: Option<u32>) {
+        let (Some(systemd), Some(unit)) = (&self.systemd, group.scope()) else { return };
+        if let Some(pid) = pid {
+            let name = machine(pid, &domain.name);
+            if let Err(error) = systemd.unregister(&name).await {
+                tracing::debug!("machined does not forget '{name}': {error}");
+            }
+        }
+        if let Err(error) = systemd.stop_scope(unit).await {
+            tracing::warn!("{error}");
+        }
     }
 
     /// Follows one run to its end, whoever ends it.
@@ -100,6 +148,7 @@ impl Driver {
             match notice {
                 Notice::Rebooted { init, pidfd } => {
                     run.set_init(init, pidfd);
+                    self.reregister(&domain, &run).await;
                     self.tell(&domain, EventKind::Reboot);
                 }
                 Notice::Exited(exit) => tracing::info!("domain '{}': {exit:?}", domain.name),
@@ -163,20 +212,22 @@ impl Driver {
         run.supervisor.process.kill()?;
         run.supervisor.process.ended().await;
         run.supervisor.process.reap();
-        self.clear_host(domain, &run.group).await
+        self.clear_host(domain, &run.group, Some(run.supervisor.pid)).await
     }
 
     /// Removes groups and files of a run whose supervisor is gone.
-    pub(super) async fn clear_host(&self, domain: &Domain, group: &Group) -> Result<()> {
+    pub(super) async fn clear_host(
+        &self,
+        domain: &Domain,
+        group: &Group,
+        supervisor: Option<u32>,
+    ) -> Result<()> {
         let removed = match group.remove() {
             Ok(()) => Ok(()),
             // Something is in there still: what a dead supervisor left, or what entered later.
-            Err(_) => {
-                group.kill_each()?;
-                let empty = tokio::time::timeout(DEATH_PATIENCE, group.wait_empty()).await;
-                empty.unwrap_or_else(|_| Err(refused(domain))).and_then(|()| group.remove())
-            }
+            Err(_) => empty(domain, group).await,
         };
+        self.unregister(domain, group, supervisor).await;
         self.store.forget_run(domain.uuid)?;
         removed
     }
@@ -207,6 +258,28 @@ fn placement(group: &Group) -> Placement {
         init_tasks: group.init_tasks(),
         init_v2: group.init_v2().into_iter().collect(),
     }
+}
+
+/// Ends what is in the groups, again as long as something new is found, and removes them.
+async fn empty(domain: &Domain, group: &Group) -> Result<()> {
+    let emptied = async {
+        loop {
+            let killed = group.kill_each()?;
+            let was_empty = killed.is_empty();
+            group.wait_empty(killed).await?;
+            match group.remove() {
+                Err(_) if !was_empty => {}
+                removed => return removed,
+            }
+        }
+    };
+    let emptied = tokio::time::timeout(DEATH_PATIENCE, emptied).await;
+    emptied.unwrap_or_else(|_| Err(refused(domain)))
+}
+
+/// A number that no other run has had lately.
+fn random() -> u32 {
+    uuid::Uuid::new_v4().as_fields().0
 }
 
 fn refused(domain: &Domain) -> Error {

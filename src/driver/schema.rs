@@ -68,4 +68,28 @@ mod tests {
                         <memory> cannot be 'MiBB': allowed is what matches ";
         assert!(error.message.starts_with(expected), "{error}");
     }
+
+    /// The largest documents that are read, broken at the very end: each element is looked at once
+    /// for each definition it could have, so this ends.
+    #[test]
+    fn large_and_deep_documents_are_judged() {
+        let wide = "<console/>".repeat(9_900);
+        let deep = "<backingStore><format type='raw'/><source/>".repeat(58);
+        let ends = "</backingStore>".repeat(58);
+        let deep = format!("<disk><target dev='sda'/><source/>{deep}<x/>{ends}</disk>");
+        let foreign = format!("<x:a xmlns:x='u'>{}</x:a>", "<y b='1'>z</y>".repeat(9_900));
+        let judge = |devices: &str, metadata: &str| {
+            let document = format!(
+                "<domain type='lxc'><name>a</name><os><type>exe</type></os>\
+                 <devices>{devices}</devices><metadata>{metadata}</metadata></domain>"
+            );
+            check_domain(&document).map_err(|error| error.message)
+        };
+        assert_eq!(judge(&wide, ""), Ok(()));
+        assert_eq!(judge("", &foreign), Ok(()));
+        let error = judge(&format!("{wide}<consoles/>"), "").unwrap_err();
+        assert!(error.contains("<consoles> is not allowed in <devices>"), "{error}");
+        let error = judge(&deep, "").unwrap_err();
+        assert!(error.contains("<x> is not allowed in <backingStore>"), "{error}");
+    }
 }

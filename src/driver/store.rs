@@ -14,7 +14,7 @@ use super::config::Paths;
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain, View};
 use crate::plan::RunFiles;
-use crate::xml;
+use crate::xml::{self, Writer};
 
 /// The daemon's files.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub(super) struct Record {
     pub(super) supervisor: Option<u32>,
     /// libvirt's reason for its state.
     pub(super) reason: i32,
+    /// Where its control groups are, below each hierarchy.
+    pub(super) group: PathBuf,
     /// The document it was started from.
     pub(super) live: Domain,
 }
@@ -133,11 +135,14 @@ impl Store {
 
     /// Writes what runs.
     pub(super) fn record(&self, record: &Record) -> Result<()> {
-        let Record { supervisor, reason, live } = record;
+        let Record { supervisor, reason, group, live } = record;
         let file = self.record_file(live.uuid);
         let pid = supervisor.map_or_else(String::new, |pid| format!(" pid='{pid}'"));
+        let mut place = Writer::new();
+        place.empty("group", &[("path", &group.to_string_lossy())]);
         let text = format!(
-            "<domstatus reason='{reason}'{pid}>\n{}</domstatus>\n",
+            "<domstatus reason='{reason}'{pid}>\n{}{}</domstatus>\n",
+            place.finish(),
             live.format(View::Live)
         );
         replace(&file, text.as_bytes(), false).map_err(|e| failed("write", &file, e))
@@ -188,10 +193,13 @@ fn read_record(file: &Path) -> Result<Record> {
     };
     let supervisor = root.attr("pid").map(number).transpose()?;
     let supervisor = supervisor.map(u32::try_from).transpose();
-    let domain = root.child("domain").ok_or_else(|| Error::xml(root.line, "no <domain>"))?;
+    let child =
+        |name| root.child(name).ok_or_else(|| Error::xml(root.line, format!("no <{name}>")));
+    let (group, domain) = (child("group")?, child("domain")?);
     Ok(Record {
         supervisor: supervisor.map_err(|_| Error::xml(root.line, "a negative process ID"))?,
         reason: number(root.required_attr("reason")?)?,
+        group: group.required_attr("path")?.into(),
         live: Domain::parse_element(domain)?,
     })
 }

@@ -88,7 +88,7 @@ impl BlockDeviceTune {
     }
 
     /// Whether anything is limited; otherwise the device is not kept.
-    fn is_set(&self) -> bool {
+    pub fn is_set(&self) -> bool {
         self.limits().iter().any(|&(_, limit)| limit != 0)
     }
 

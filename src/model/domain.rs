@@ -4,9 +4,9 @@ use super::lifecycle::Event;
 use super::resource::Resource;
 use super::{
     BlockTune, Clock, Cpu, CpuTune, Devices, Features, IdMap, IoThreads, LifecycleAction,
-    LockFailureAction, MemoryTune, NumaTune, Os, SecurityLabel, SharedNamespaces, Uuid, Vcpus,
-    identity, iothreads, kept, memory, metadata, namespaces, read, resource, seclabel, shape,
-    sysinfo, unsupported,
+    LockFailureAction, MemoryTune, NumaTune, Os, ProcessLimit, SecurityLabel, SharedNamespaces,
+    Uuid, Vcpus, identity, iothreads, kept, memory, metadata, namespaces, processes, read,
+    resource, seclabel, shape, sysinfo, unsupported,
 };
 use crate::error::{Error, ErrorCode, Result};
 use crate::xml::{self, Element, Writer};
@@ -93,6 +93,8 @@ pub struct Domain {
     pub launch_security: Option<Element>,
     /// Name spaces that are not the container's own.
     pub shared_namespaces: SharedNamespaces,
+    /// The most processes it may have, when the document says.
+    pub processes: Option<ProcessLimit>,
 }
 
 /// Which of a domain's descriptions to write.
@@ -163,6 +165,7 @@ impl Domain {
             key_wrap: kept::key_wrap(root)?,
             launch_security: kept::launch_security(root)?,
             shared_namespaces: SharedNamespaces::parse(root)?,
+            processes: ProcessLimit::parse(root)?,
         })
     }
 
@@ -182,6 +185,9 @@ impl Domain {
         if self.shared_namespaces.present {
             attributes.push(("xmlns:lxc", namespaces::URI));
         }
+        if self.processes.is_some() {
+            attributes.push(("xmlns:nsvirt", processes::URI));
+        }
         w.open("domain", &attributes);
         self.format_identity(&mut w);
         self.format_resources(&mut w);
@@ -191,6 +197,9 @@ impl Domain {
         format_kept(&mut w, self.key_wrap.as_ref());
         format_kept(&mut w, self.launch_security.as_ref());
         self.shared_namespaces.format(&mut w);
+        if let Some(limit) = self.processes {
+            limit.format(&mut w);
+        }
         w.close();
         w.finish()
     }

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use super::arch::guest_archs;
-use super::{Host, Limits, Placement, Plan, Root, RunFiles, capabilities, init, mounts};
+use super::limits::limits;
+use super::placement::place;
+use super::{Host, Placement, Plan, Present, Root, RunFiles, capabilities, init, mounts};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{CharacterSource, Domain, Filesystem, FilesystemSource, LifecycleAction};
 
@@ -11,20 +13,24 @@ use crate::model::{CharacterSource, Domain, Filesystem, FilesystemSource, Lifecy
 ///
 /// Fails with `ConfigUnsupported` when the document asks for something that cannot be had here:
 /// no root file system, no console, an architecture the host does not run.
-pub fn build(domain: &Domain, host: &Host, placement: Placement, files: RunFiles) -> Result<Plan> {
+pub fn build(
+    domain: &Domain,
+    host: &Host,
+    present: &Present,
+    placement: Placement,
+    files: RunFiles,
+) -> Result<Plan> {
     super::unsupported::check(domain)?;
     let linux32 = is_linux32(domain, host)?;
     let root = root(domain, host)?;
     check_consoles(domain)?;
+    let placed = place(domain, present)?;
     Ok(Plan {
         name: domain.name.clone(),
         files,
         placement,
-        limits: Limits {
-            memory: domain.memory.saturating_mul(1024),
-            devices: mounts::allowed_devices(),
-            make_nodes: capabilities::may_make_nodes(&domain.features.capabilities),
-        },
+        limits: limits(domain, host, present, &placed)?,
+        memory_policy: placed.policy,
         private_network: domain.features.privnet,
         steps: mounts::steps(domain, host, &root),
         root,

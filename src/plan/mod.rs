@@ -8,8 +8,11 @@
 mod arch;
 mod build;
 mod capabilities;
+mod changes;
 mod init;
+mod limits;
 mod mounts;
+mod placement;
 mod unsupported;
 
 #[cfg(test)]
@@ -17,10 +20,17 @@ mod tests;
 
 pub use arch::guest_archs;
 pub use build::build;
+pub use changes::{block_changes, cpu_changes, memory_changes};
+pub use limits::{
+    BlockDevice, DeviceLimit, Limit, Limits, Setting, shares_of_weight, weight_of_shares,
+};
+pub use placement::{MemoryPolicy, Node};
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+use crate::model::Bitmap;
 
 /// Attributes of a mount: the bits of `mount_setattr(2)`.
 pub mod attributes {
@@ -41,6 +51,10 @@ pub struct Host {
     pub arch: String,
     /// The hierarchies of control groups, as the host has mounted them.
     pub cgroups: Vec<Hierarchy>,
+    /// The controllers that groups can have, version 1's names, and in which version.
+    pub controllers: Vec<(String, CgroupVersion)>,
+    /// The most processes of a container whose document does not say.
+    pub default_processes: Option<u32>,
     /// Names beside the hierarchies that lead to one of them (`cpu` -> `cpu,cpuacct`).
     pub cgroup_links: Vec<(String, String)>,
     /// Paths below `/proc` that act on the host and are there: read-only inside.
@@ -51,6 +65,42 @@ pub struct Host {
     pub allow_host_root: bool,
     /// Directories of the daemon (sockets, definitions) that no container may see.
     pub private_directories: Vec<PathBuf>,
+}
+
+impl Host {
+    /// The version of control groups in which the host has a controller.
+    pub fn version(&self, controller: &str) -> Option<CgroupVersion> {
+        self.controllers.iter().find(|(name, _)| name == controller).map(|&(_, version)| version)
+    }
+}
+
+/// A version of control groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CgroupVersion {
+    /// A hierarchy for each controller.
+    V1,
+    /// One for all.
+    V2,
+}
+
+/// What the host has, at the time of a start, of what the document names; empty where it names
+/// nothing of the kind.
+#[derive(Debug, Clone, Default)]
+pub struct Present {
+    /// Memory nodes with their processors.
+    pub nodes: Vec<Node>,
+    /// Block devices by path.
+    pub block_devices: Vec<(String, BlockDevice)>,
+}
+
+impl Present {
+    fn cpus(&self) -> Bitmap {
+        self.nodes.iter().flat_map(|node| node.cpus.iter()).collect()
+    }
+
+    fn node_ids(&self) -> Bitmap {
+        self.nodes.iter().map(|node| node.id).collect()
+    }
 }
 
 /// A mounted hierarchy of control groups.
@@ -105,6 +155,8 @@ pub struct Plan {
     pub placement: Placement,
     /// Limits to set on the container's group before anything runs in it.
     pub limits: Limits,
+    /// How memory is taken from the host's nodes.
+    pub memory_policy: MemoryPolicy,
     /// A network namespace of its own, with `lo` up.
     pub private_network: bool,
     /// The tree that becomes `/`.
@@ -123,18 +175,6 @@ pub struct Plan {
     pub init: Init,
     /// Whether `reboot` inside starts the container anew (otherwise it ends).
     pub restart_on_reboot: bool,
-}
-
-/// Limits of the container's group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limits {
-    /// Memory, in bytes.
-    pub memory: u64,
-    /// The character devices it may use, major number and minor number or all of them, and no
-    /// other: a device node can come from anywhere, from a file system that root inside mounts.
-    pub devices: Vec<(u32, Option<u32>)>,
-    /// Whether it may make nodes for all devices, which does not open them.
-    pub make_nodes: bool,
 }
 
 /// The tree that becomes the container's `/`.

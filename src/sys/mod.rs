@@ -11,6 +11,7 @@ pub mod caps;
 pub mod clone;
 pub mod fd;
 pub mod link;
+pub mod mempolicy;
 pub mod mount;
 pub mod pidfd;
 pub mod tty;

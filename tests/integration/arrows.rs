@@ -20,7 +20,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("native", &["xml", "error"]),
     ("xml", &["error"]),
     ("container", &["plan", "security", "sys", "error"]),
-    ("cgroup", &["sys", "error"]),
+    ("cgroup", &["plan", "sys", "error"]),
     ("network", &["sys", "error"]),
     ("security", &["sys", "error"]),
     ("sys", &[]),

@@ -302,3 +302,38 @@ fn calls_that_do_not_exist_are_refused_in_dbus_words() {
     assert_eq!(flags.text, "unsupported flags (0x40) in function domainDestroyFlags");
     watched.bystander.assert_answers();
 }
+
+#[test]
+fn what_the_schema_refuses_is_refused_when_a_client_wants_that() {
+    let test = "what_the_schema_refuses_is_refused_when_a_client_wants_that";
+    let Some(watched) = Watched::new(test) else {
+        return;
+    };
+    let bus = watched.host.bus();
+    let good = watched.host.document("good").to_string();
+    let bad = good.replace("</name>", "</name>\n<nmae/>");
+    let line = bad.lines().position(|line| line.contains("<nmae/>")).unwrap() + 1;
+    let expected = format!(
+        "XML document failed to validate against schema: line {line}: \
+         <nmae> is not allowed in <domain> here: allowed is "
+    );
+    let before = watched.host.inventory();
+    for result in [bus.define_flags(&bad, 1), bus.create_xml_flags(&bad, 16)] {
+        let failure = result.unwrap_err();
+        assert_eq!(failure.name, "org.libvirt.Error");
+        assert!(failure.text.starts_with(&expected), "{failure:?}, not {expected:?}");
+    }
+    let failure = bus.define_flags(&good, 3).unwrap_err();
+    assert_eq!(failure.text, "unsupported flags (0x2) in function domainDefineXMLFlags");
+    let failure = bus.create_xml_flags(&good, 17).unwrap_err();
+    assert_eq!(failure.text, "unsupported flags (0x1) in function domainCreateXML");
+    before.assert_same(&watched.host.inventory(), "after documents that are refused");
+
+    let domain = bus.define_flags(&good, 1).unwrap();
+    domain.undefine().unwrap();
+    let domain = bus.create_xml_flags(&good, 16).unwrap();
+    domain.assert_answers();
+    domain.destroy().unwrap();
+    // Without the flag what is not known is dropped, as ever.
+    bus.define_flags(&bad, 0).unwrap().undefine().unwrap();
+}

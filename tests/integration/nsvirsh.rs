@@ -115,6 +115,54 @@ fn metadata_of_programs() {
 }
 
 #[test]
+fn documents_are_validated_when_asked_to() {
+    let Some(host) = Host::new("documents_are_validated_when_asked_to") else { return };
+    let sh = host.nsvirsh();
+    let document = host.document("v").uuid("2fd4a6c0-7d1e-4f0b-9c55-000000000001");
+    fs::write(host.directory.join("good.xml"), document.to_string()).unwrap();
+    let unknown = document.clone().element("<foo/>").to_string();
+    fs::write(host.directory.join("bad.xml"), unknown).unwrap();
+    expect(
+        &sh,
+        &[
+            (&["define", "good.xml", "--validate"], Said::good("")),
+            (&["create", "good.xml", "--validate"], Said::good("")),
+            (&["destroy", "v"], Said::good("")),
+            (&["define", "bad.xml"], Said::good("")),
+        ],
+    );
+    let refused = "error: XML document failed to validate against schema: line 1: <foo> ";
+    for command in ["define", "create"] {
+        let said = sh.run(&[command, "bad.xml", "--validate"]);
+        let first = format!("error: Failed to {command} domain from bad.xml\n");
+        assert!(said.err.starts_with(&format!("{first}{refused}")) && !said.good, "{said:?}");
+    }
+    // What is edited is validated unless one says not to, before or after.
+    let sh = host.nsvirsh().editor("sed -i 's/<memory/<foo\\/><memory/' $1");
+    let said = sh.run(&["edit", "v"]);
+    let expected = "error: Failed.\nerror: XML document failed to validate against schema: line ";
+    assert!(said.err.starts_with(expected) && !said.good, "{said:?}");
+    assert!(sh.answer(&["edit", "v"], "i").good);
+    assert_eq!(sh.run(&["edit", "v", "--skip-validate"]), Said::good(""));
+}
+
+#[test]
+fn passwords_are_shown_to_those_who_ask() {
+    let Some(host) = Host::new("passwords_are_shown_to_those_who_ask") else { return };
+    let screen = "<graphics type='vnc' passwd='sesame'/><video><model type='vga'/></video>";
+    let domain = host.bus().define(host.document("p").device(screen)).unwrap();
+    let sh = host.nsvirsh();
+    let shows = |arguments: &[&str]| sh.run(arguments).out.contains(" passwd='sesame'");
+    assert!(!shows(&["dumpxml", "p"]) && !shows(&["dumpxml", "p", "--inactive", "--migratable"]));
+    assert!(shows(&["dumpxml", "p", "--security-info"]));
+    // An edited definition keeps it.
+    let sh = host.nsvirsh().editor("sed -i 's/<name>/<title>t<\\/title><name>/' $1");
+    assert_eq!(sh.run(&["edit", "p"]), Said::good(""));
+    assert!(domain.xml(1).unwrap().contains(" passwd='sesame'"));
+    assert!(domain.xml(0).unwrap().contains("<title>t</title>"));
+}
+
+#[test]
 fn documents_are_looked_into() {
     let Some(host) = Host::new("documents_are_looked_into") else { return };
     let sh = host.nsvirsh();

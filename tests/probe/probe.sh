@@ -7,6 +7,7 @@ for argument in "$0" "$@"; do echo "arg=$argument"; done
 for name in cgroup ipc mnt net pid user uts; do echo "ns=$name $(readlink /proc/1/ns/$name)"; done
 sed 's/^/mount=/' /proc/1/mountinfo
 sed 's/^/cgroup=/' /proc/1/cgroup
+sed -n "s/^\(Cpus\|Mems\)_allowed_list:[^0-9]*/allowed=\1 /p" /proc/self/status
 sed -n 's/^\(Cap[A-Za-z]*\|Sig[A-Za-z]*\|NoNewPrivs\):[^0-9a-f]*/status=\1 /p' /proc/self/status
 sed 's/^/stat=/' /proc/1/stat
 echo "pid=$$"

@@ -2,11 +2,13 @@
 
 pub(super) mod capabilities;
 mod node;
+mod present;
 mod topology;
 
 use std::path::Path;
 
 pub use node::NodeInfo;
+pub(super) use present::{block_devices, present};
 pub use topology::{Cache, Cell, Cpu, Pages, Topology};
 
 use super::config::{Config, Paths};
@@ -26,12 +28,35 @@ pub(super) fn probe(config: &Config, paths: &Paths, layout: &Layout) -> Result<p
     Ok(plan::Host {
         arch: uname.machine().to_string_lossy().into_owned(),
         cgroups: layout.hierarchies.iter().map(|it| hierarchy(it, layout)).collect(),
+        controllers: controllers(layout),
+        default_processes: default_processes(),
         cgroup_links: layout.links.clone(),
         protected_proc: existing(&PROTECTED),
         network_settings: existing(&NETWORK),
         allow_host_root: config.allow_host_root,
         private_directories: private.into_iter().cloned().collect(),
     })
+}
+
+/// The controllers a document can need, where there are any.
+fn controllers(layout: &Layout) -> Vec<(String, plan::CgroupVersion)> {
+    let version = |name: &str| {
+        Some(match layout.with(name)?.version {
+            Version::V1(_) => plan::CgroupVersion::V1,
+            Version::V2 => plan::CgroupVersion::V2,
+        })
+    };
+    let names = ["memory", "cpu", "cpuset", "pids", "blkio"];
+    names.into_iter().filter_map(|name| Some((name.to_owned(), version(name)?))).collect()
+}
+
+/// What systemd gives the containers of its own, and on hosts with few process IDs the part of
+/// them that it gives a service.
+fn default_processes() -> Option<u32> {
+    const OF_A_CONTAINER: u32 = 16384;
+    let most: u32 =
+        std::fs::read_to_string("/proc/sys/kernel/pid_max").ok()?.trim().parse().ok()?;
+    Some((most / 100).saturating_mul(15).clamp(1, OF_A_CONTAINER))
 }
 
 fn existing(paths: &[&str]) -> Vec<String> {

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
+use crate::model::read::detail;
 use crate::model::shape::{self, Kind, Shape, YES_NO, attr};
-use crate::xml::Element;
+use crate::xml::{Element, Node};
 
 /// What is kept of the labels of a source: those that say something.
 pub(super) fn read(source: &Element) -> Result<Vec<Element>> {
-    const LABEL: Shape =
-        Shape::new("seclabel", &[attr("model", Kind::Text), attr("relabel", Kind::Word(YES_NO))]);
+    const LABEL: Shape = Shape::new(
+        "seclabel",
+        &[attr("model", Kind::Text), attr("relabel", Kind::Word(YES_NO)).or("yes")],
+    );
     let mut models = BTreeSet::new();
     let mut labels = Vec::new();
     for element in source.children_named("seclabel") {
@@ -18,10 +21,10 @@ pub(super) fn read(source: &Element) -> Result<Vec<Element>> {
         if let Some(model) = model
             && !models.insert(model)
         {
-            let detail = format_args!("seclabel for model {model} is already provided");
-            return Err(Error::in_document(ErrorCode::XmlDetail, element.line, detail));
+            let text = format_args!("seclabel for model {model} is already provided");
+            return Err(detail(element, text));
         }
-        let is_off = element.attr("relabel") == Some("no");
+        let is_off = kept.attr("relabel") == Some("no");
         match element.child_text("label") {
             Some(_) if is_off => {
                 return Err(element.error(format_args!(
@@ -30,13 +33,10 @@ pub(super) fn read(source: &Element) -> Result<Vec<Element>> {
                 )));
             }
             Some(label) => {
-                let mut attributes = kept.attributes;
-                attributes.retain(|(name, _)| name == "model");
-                attributes.push(("relabel".to_owned(), "yes".to_owned()));
-                let label = shape::leaf("label", &[], label);
-                kept = Element { attributes, ..shape::element("seclabel", &[], vec![label]) };
+                kept.children.push(Node::Element(shape::leaf("label", &[], label)));
             }
             None if is_off => {}
+            // The default is to label, and to make the label up.
             None => continue,
         }
         labels.push(kept);

@@ -6,8 +6,8 @@ use super::document::{Name, Resolved};
 use super::pattern::{NameClass, Pattern};
 use super::{Fault, Schema};
 
-/// How many names or values a sentence lists.
-const LISTED: usize = 12;
+/// How many names or values a sentence lists: all of a domain, no more than a screen.
+const LISTED: usize = 60;
 /// How much of a value it repeats.
 const QUOTED: usize = 60;
 

@@ -54,12 +54,12 @@ pub const FAMILIES: &[Family] = &[
     devices("interfaces", &["interface"]),
     devices("character devices", &["console", "serial", "parallel", "channel"]),
     devices("host devices", &["hostdev"]),
-    devices("controllers", &["controller"]),
+    Family { on: false, ..devices("controllers", &["controller", "lease"]) },
     devices("screens", &["input", "graphics", "video", "sound", "audio", "hub"]),
     devices("redirection", &["redirdev", "redirfilter", "smartcard"]),
     devices(
         "small devices",
-        &["lease", "memballoon", "watchdog", "rng", "tpm", "vsock", "panic", "nvram", "crypto"],
+        &["memballoon", "watchdog", "rng", "tpm", "vsock", "panic", "nvram", "crypto"],
     ),
     devices("memory devices", &["shmem", "memory", "iommu"]),
 ];

@@ -42,12 +42,13 @@ const VALUES: [&str; 32] = [
     "unknown",
 ];
 
-/// Makes one change somewhere.
-pub fn mutate(root: &mut Element, random: &mut Random) {
+/// Makes one change somewhere. Whether it has to do with the order of elements.
+pub fn mutate(root: &mut Element, random: &mut Random) -> bool {
     let count = count(root);
     let source = nth(root, random.below(count)).clone();
     let target = nth(root, random.below(count));
-    match random.below(12) {
+    let kind = random.below(12);
+    match kind {
         0 | 1 => change_value(target, random),
         2 => drop(remove(&mut target.attributes, random)),
         3 => rename_attribute(target, &source, random),
@@ -80,6 +81,7 @@ pub fn mutate(root: &mut Element, random: &mut Random) {
         }
         _ => target.children.push(Node::Element(source)),
     }
+    kind > 6
 }
 
 fn remove<T>(items: &mut Vec<T>, random: &mut Random) -> Option<T> {

@@ -1,5 +1,6 @@
 //! A small typed client of the D-Bus interface, without asynchronous code in the tests.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::OnceLock;
 
@@ -115,7 +116,18 @@ impl Bus {
     }
 
     pub fn create_xml(&self, xml: impl ToString) -> Result<Domain, Failure> {
-        self.domain_of("DomainCreateXML", &(xml.to_string(), 0_u32))
+        self.create_xml_flags(xml, 0)
+    }
+
+    pub fn create_xml_flags(&self, xml: impl ToString, flags: u32) -> Result<Domain, Failure> {
+        self.domain_of("DomainCreateXML", &(xml.to_string(), flags))
+    }
+
+    pub fn define_flags(&self, xml: impl ToString, flags: u32) -> Result<Domain, Failure> {
+        let body = (xml.to_string(), flags);
+        let path: OwnedObjectPath =
+            self.call(CONNECT, "org.nsvirt.Connect1", "DomainDefineXMLFlags", &body)?;
+        Ok(self.at(path.as_str()))
     }
 
     pub fn by_name(&self, name: &str) -> Result<Domain, Failure> {
@@ -149,6 +161,17 @@ impl Bus {
         name: &str,
     ) -> Result<OwnedVariant, Failure> {
         self.call(path, "org.freedesktop.DBus.Properties", "Get", &(interface, name))
+    }
+}
+
+/// A dictionary of variants.
+#[derive(Debug)]
+pub struct Parameters(pub HashMap<String, OwnedVariant>);
+
+impl Parameters {
+    pub fn get<T: TryFrom<OwnedVariant>>(&self, name: &str) -> T {
+        let value = self.0.get(name).unwrap_or_else(|| panic!("no {name} in {self:?}"));
+        T::try_from(value.clone()).unwrap_or_else(|_| panic!("{name} is of another type"))
     }
 }
 
@@ -235,6 +258,34 @@ impl Domain {
     pub fn set(&self, name: &str, value: impl Into<Variant<'static>>) -> Result<(), Failure> {
         let body = (DOMAIN_INTERFACE, name, value.into());
         self.bus.call(&self.path, "org.freedesktop.DBus.Properties", "Set", &body)
+    }
+
+    /// Typed parameters or statistics, by name.
+    pub fn parameters(&self, member: &str, flags: u32) -> Result<Parameters, Failure> {
+        self.call(member, &flags).map(Parameters)
+    }
+
+    pub fn stats(&self, groups: u32) -> Parameters {
+        Parameters(self.call("GetStats", &(groups, 0_u32)).unwrap())
+    }
+
+    pub fn memory_stats(&self) -> Result<HashMap<i32, u64>, Failure> {
+        self.call("MemoryStats", &0_u32)
+    }
+
+    pub fn set_parameters(
+        &self,
+        member: &str,
+        parameters: &[(&str, Variant<'static>)],
+        flags: u32,
+    ) -> Result<(), Failure> {
+        let parameters: HashMap<&str, &Variant<'static>> =
+            parameters.iter().map(|(name, value)| (*name, value)).collect();
+        self.call(member, &(parameters, flags))
+    }
+
+    pub fn set_memory(&self, kib: u64, flags: u32) -> Result<(), Failure> {
+        self.call("SetMemory", &(kib, flags))
     }
 
     /// Opens a console: the first, or the one of that alias.

@@ -151,6 +151,19 @@ impl Host {
             .join(below)
     }
 
+    /// The content of one of a running container's files, which has another name in each version.
+    pub fn kernel(&self, domain: &str, controller: &str, (v1, v2): (&str, &str)) -> String {
+        let payload = self.group(controller, domain, "payload");
+        let file = [v1, v2].map(|name| payload.join(name)).into_iter().find(|it| it.exists());
+        let file = file.unwrap_or_else(|| panic!("no {v1} nor {v2} in {}", payload.display()));
+        fs::read_to_string(file).unwrap().trim().to_owned()
+    }
+
+    /// Whether the host has a controller in version 1.
+    pub fn is_v1(&self, controller: &str) -> bool {
+        Path::new("/sys/fs/cgroup").join(controller).join("tasks").exists()
+    }
+
     fn scope(&self) -> Scope<'_> {
         let daemon = self.daemon.as_ref().map(Daemon::pid);
         scope(&self.directory, &self.paths, daemon, &self.network)

@@ -1,0 +1,89 @@
+//! What a document names of the host, looked up at each start: processors, memory nodes, block
+//! devices.
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+
+use crate::error::{Error, ErrorCode, Result, errno_text};
+use crate::model::{Bitmap, Domain, VcpuPlacement};
+use crate::plan::{BlockDevice, Node, Present};
+
+/// Looks up what a document names, and nothing else.
+pub(in crate::driver) fn present(domain: &Domain) -> Result<Present> {
+    let vcpus = &domain.vcpus;
+    let placed = vcpus.cpuset.is_some()
+        || vcpus.placement == VcpuPlacement::Auto
+        || domain.numa_tune.memory.is_some();
+    Ok(Present {
+        nodes: if placed { nodes(Path::new("/sys/devices/system")) } else { Vec::new() },
+        block_devices: block_devices(domain)?,
+    })
+}
+
+/// Block devices by the paths of `<blkiotune>`.
+pub(in crate::driver) fn block_devices(domain: &Domain) -> Result<Vec<(String, BlockDevice)>> {
+    let paths = domain.block_tune.devices.iter().map(|device| &device.path);
+    paths.map(|path| Ok((path.clone(), block_device(path)?))).collect()
+}
+
+fn block_device(path: &str) -> Result<BlockDevice> {
+    let bad = |what: String| {
+        let text = format!("Path '{path}' {what} (<blkiotune><device>)");
+        Error::new(ErrorCode::SystemError, text)
+    };
+    let metadata = fs::metadata(path)
+        .map_err(|error| bad(format!("is not accessible: {}", errno_text(&error))))?;
+    if !metadata.file_type().is_block_device() {
+        return Err(bad("must be a block device".to_owned()));
+    }
+    let number = metadata.rdev();
+    Ok(BlockDevice { major: nix::sys::stat::major(number), minor: nix::sys::stat::minor(number) })
+}
+
+/// The host's nodes; a kernel without NUMA has one.
+fn nodes(system: &Path) -> Vec<Node> {
+    let list = |file: &str| {
+        fs::read_to_string(system.join(file)).ok().and_then(|text| Bitmap::parse(&text))
+    };
+    let online = list("cpu/online").unwrap_or_default();
+    let Some(with_memory) = list("node/has_memory") else {
+        return vec![Node { id: 0, free: u64::MAX, cpus: online }];
+    };
+    let node = |id: u32| {
+        let directory = format!("node/node{id}");
+        let cpus = list(&format!("{directory}/cpulist")).unwrap_or_default();
+        let text = fs::read_to_string(system.join(directory).join("meminfo")).unwrap_or_default();
+        Node {
+            id,
+            free: free(&text),
+            cpus: cpus.iter().filter(|&it| online.contains(it)).collect(),
+        }
+    };
+    with_memory.iter().map(node).collect()
+}
+
+/// `Node 0 MemFree:  1234 kB`
+fn free(meminfo: &str) -> u64 {
+    let line = meminfo.lines().find(|line| line.contains("MemFree:"));
+    line.and_then(|line| line.split_whitespace().nth(3)?.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_a_block_device_or_an_error_that_says_so() {
+        let text = |path| block_device(path).unwrap_err().message;
+        assert!(text("/dev/null").starts_with("Path '/dev/null' must be a block device"));
+        assert!(text("/nowhere").starts_with("Path '/nowhere' is not accessible: No such file"));
+    }
+
+    #[test]
+    fn this_host_has_a_node_with_processors() {
+        let nodes = nodes(Path::new("/sys/devices/system"));
+        assert!(nodes.iter().any(|node| !node.cpus.is_empty() && node.free > 0), "{nodes:?}");
+        assert_eq!(free("Node 0 MemTotal: 9 kB\nNode 0 MemFree:   7 kB\n"), 7);
+    }
+}

@@ -1,0 +1,127 @@
+//! What domains use: the numbers of libvirt's calls.
+
+use super::domain::{Domain, Run};
+use super::lifecycle::Operation;
+use super::tuning::{Parameters, Value};
+use super::{Driver, check_flags};
+use crate::cgroup::{BlockUsage, CpuTime};
+use crate::error::{Error, ErrorCode, Result};
+
+/// `VIR_DOMAIN_MEMORY_STAT_*`, in KiB but for the faults.
+mod memory_stat {
+    pub(super) const SWAP_IN: i32 = 0;
+    pub(super) const MAJOR_FAULT: i32 = 2;
+    pub(super) const MINOR_FAULT: i32 = 3;
+    pub(super) const ACTUAL: i32 = 6;
+    pub(super) const RSS: i32 = 7;
+    pub(super) const DISK_CACHES: i32 = 10;
+}
+
+/// `VIR_DOMAIN_STATS_*`, the groups a container has something to say about.
+mod group {
+    pub(super) const STATE: u32 = 1;
+    pub(super) const CPU_TOTAL: u32 = 1 << 1;
+    pub(super) const BALLOON: u32 = 1 << 2;
+    pub(super) const VCPU: u32 = 1 << 3;
+    pub(super) const BLOCK: u32 = 1 << 5;
+}
+
+impl Driver {
+    /// Memory: what it is to have, what it uses, and what became of it, by libvirt's numbers.
+    pub fn memory_stats(&self, domain: &Domain, flags: u32) -> Result<Vec<(i32, u64)>> {
+        check_flags(flags, 0, "lxcDomainMemoryStats")?;
+        let usage = running(domain)?.group.memory_usage()?;
+        let actual = domain.snapshot().current().map_or(0, |document| document.current_memory);
+        Ok(vec![
+            (memory_stat::ACTUAL, actual),
+            (memory_stat::SWAP_IN, usage.swap / 1024),
+            (memory_stat::RSS, usage.memory / 1024),
+            (memory_stat::MAJOR_FAULT, usage.major_faults),
+            (memory_stat::MINOR_FAULT, usage.minor_faults),
+            (memory_stat::DISK_CACHES, usage.cache / 1024),
+        ])
+    }
+
+    /// Processor time of all processors together.
+    pub fn cpu_stats(&self, domain: &Domain) -> Result<CpuTime> {
+        running(domain)?.group.cpu_time()
+    }
+
+    /// Processor time by processor, in nanoseconds.
+    pub fn cpu_stats_by_processor(&self, domain: &Domain) -> Result<Vec<u64>> {
+        running(domain)?.group.cpu_time_by_processor()?.ok_or_else(|| {
+            Error::new(
+                ErrorCode::OperationUnsupported,
+                "control groups of version 2 do not count processors one by one",
+            )
+        })
+    }
+
+    /// Input and output of block devices; the path is empty and means all of them.
+    pub fn block_stats(&self, domain: &Domain, path: &str) -> Result<BlockUsage> {
+        let run = running(domain)?;
+        match path {
+            "" => run.group.block_usage(),
+            path => Err(Error::new(ErrorCode::InvalidArg, format!("invalid path: {path}"))),
+        }
+    }
+
+    /// The statistics of the groups asked for, 0 meaning all there are.
+    pub fn stats(&self, domain: &Domain, groups: u32, flags: u32) -> Result<Parameters> {
+        check_flags(flags, 0, "lxcConnectGetAllDomainStats")?;
+        let wanted = |group| groups == 0 || groups & group != 0;
+        let info = self.info(domain)?;
+        let run = domain.run().ok();
+        let mut stats = Vec::new();
+        if wanted(group::STATE) {
+            let (state, reason) = domain.snapshot().state_numbers();
+            stats
+                .extend([("state.state", Value::Int(state)), ("state.reason", Value::Int(reason))]);
+        }
+        if let Some(run) = run.as_ref().filter(|_| wanted(group::CPU_TOTAL)) {
+            let time = run.group.cpu_time()?;
+            stats.push(("cpu.time", Value::ULong(time.total)));
+            stats.push(("cpu.user", Value::ULong(time.user)));
+            stats.push(("cpu.system", Value::ULong(time.system)));
+        }
+        if wanted(group::BALLOON) {
+            let current = domain.snapshot().current().map_or(0, |document| document.current_memory);
+            stats.push(("balloon.current", Value::ULong(current)));
+            stats.push(("balloon.maximum", Value::ULong(info.max_memory)));
+            stats.extend(run.as_ref().map(|_| ("balloon.rss", Value::ULong(info.memory))));
+        }
+        if wanted(group::VCPU) {
+            stats.push(("vcpu.current", Value::UInt(info.vcpus)));
+            stats.push(("vcpu.maximum", Value::UInt(self.most_vcpus(domain))));
+        }
+        if let Some(run) = run.as_ref().filter(|_| wanted(group::BLOCK)) {
+            stats.extend(block(run)?);
+        }
+        Ok(stats)
+    }
+
+    fn most_vcpus(&self, domain: &Domain) -> u32 {
+        domain.snapshot().current().map_or(0, |document| document.vcpus.maximum)
+    }
+}
+
+/// All block devices count as one without a name. A host without the controller counts none.
+fn block(run: &Run) -> Result<Parameters> {
+    let usage = match run.group.block_usage() {
+        Err(error) if error.code == ErrorCode::OperationInvalid => return Ok(Vec::new()),
+        usage => usage?,
+    };
+    Ok(vec![
+        ("block.count", Value::UInt(1)),
+        ("block.0.name", Value::Text(String::new())),
+        ("block.0.rd.reqs", Value::ULong(usage.read_operations)),
+        ("block.0.rd.bytes", Value::ULong(usage.read_bytes)),
+        ("block.0.wr.reqs", Value::ULong(usage.write_operations)),
+        ("block.0.wr.bytes", Value::ULong(usage.write_bytes)),
+    ])
+}
+
+fn running(domain: &Domain) -> Result<std::sync::Arc<Run>> {
+    domain.admit(Operation::UseLive)?;
+    domain.run()
+}
