@@ -14,24 +14,24 @@ pub fn element(name: &str, text: &str) -> Element {
 }
 
 /// Sets or removes an attribute.
-fn set(element: &mut Element, name: &str, value: Option<&str>) {
+pub fn set(element: &mut Element, name: &str, value: Option<&str>) {
     element.attributes.retain(|(known, _)| known != name);
     element.attributes.extend(value.map(|value| (name.to_owned(), value.to_owned())));
 }
 
-fn add(parent: &mut Element, child: Element) {
+pub fn add(parent: &mut Element, child: Element) {
     parent.children.insert(0, Node::Element(child));
 }
 
 /// The child elements, to change them.
-fn elements(parent: &mut Element) -> impl Iterator<Item = &mut Element> {
+pub fn elements(parent: &mut Element) -> impl Iterator<Item = &mut Element> {
     parent.children.iter_mut().filter_map(|node| match node {
         Node::Element(child) => Some(child),
         Node::Text(_) | Node::Comment(_) => None,
     })
 }
 
-fn remove(parent: &mut Element, name: &str) {
+pub fn remove(parent: &mut Element, name: &str) {
     parent.children.retain(|node| !matches!(node, Node::Element(child) if child.name == name));
 }
 

@@ -6,6 +6,7 @@ use proptest::test_runner::TestRunner;
 
 use super::adapt::{self, element};
 use super::breakage::break_slightly;
+use super::device;
 use super::grammar::Grammar;
 
 /// Elements that are compared together, or not at all.
@@ -71,6 +72,9 @@ const FOREIGN: &[&str] =
 /// Elements of a domain that may come several times.
 const MANY: &[&str] = &["sysinfo", "seclabel"];
 
+/// Devices that may come once.
+const SINGLE: &[&str] = &["watchdog", "memballoon", "vsock", "nvram", "iommu", "redirfilter"];
+
 /// Makes documents.
 pub struct Documents<'g> {
     grammar: &'g Grammar,
@@ -118,12 +122,18 @@ impl<'g> Documents<'g> {
                 let name = pattern.attr("name").unwrap();
                 let parent = if family.parent == "devices" { &devices } else { &root };
                 // Most elements of a domain count once. What libvirt makes of several is of no use.
-                let counts_once = family.parent == "domain" && !MANY.contains(&name);
+                let counts_once = match family.parent {
+                    "domain" => !MANY.contains(&name),
+                    _ => SINGLE.contains(&name),
+                };
                 if counts_once && parent.child(name).is_some() {
                     continue;
                 }
                 let mut made = self.grammar.element(pattern, runner);
                 adapt::within(&mut made, runner);
+                if family.parent == "devices" {
+                    device::fit(&mut made, runner);
+                }
                 let parent = if family.parent == "devices" { &mut devices } else { &mut root };
                 parent.children.push(Node::Element(made));
             }

@@ -10,6 +10,7 @@
 mod adapt;
 mod breakage;
 mod compare;
+mod device;
 mod differences;
 mod families;
 mod grammar;
