@@ -30,13 +30,6 @@ pub(super) fn make(hierarchy: &Hierarchy, directory: &Path) -> io::Result<bool> 
             fs::write(directory.join(file), fs::read_to_string(parent.join(file))?.trim())?;
         }
     }
-    // Before Linux 5.11 a limit reached the groups below only when asked to.
-    if hierarchy.controls("memory") {
-        let file = directory.join("memory.use_hierarchy");
-        if fs::read_to_string(&file).is_ok_and(|text| text.trim() == "0") {
-            fs::write(&file, "1")?;
-        }
-    }
     Ok(true)
 }
 

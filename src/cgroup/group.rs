@@ -68,17 +68,11 @@ impl Group {
         Some(self.directory(hierarchy, below))
     }
 
-    /// Creates the groups with their limits, or none of them. What an earlier run left there,
-    /// empty, is removed. A supervisor that systemd has put into a scope goes into its own group.
+    /// Creates the groups with their limits; after a failure some may be there, to be removed. What
+    /// an earlier run left there, empty, is removed first. A supervisor that systemd has put into a
+    /// scope goes into its own group. That of init is made last: it inherits what its parent is
+    /// limited to.
     pub fn create(&self, limits: &Limits, supervisor: u32) -> Result<()> {
-        self.create_all(limits, supervisor).map_err(|error| match self.remove() {
-            Ok(()) => error,
-            Err(left) => Error { message: format!("{}; {}", error.message, left.message), ..error },
-        })
-    }
-
-    /// The group of init is made last: it inherits what its parent is limited to.
-    fn create_all(&self, limits: &Limits, supervisor: u32) -> Result<()> {
         for hierarchy in &self.layout.hierarchies {
             self.create_above(hierarchy)?;
             match self.scope() {

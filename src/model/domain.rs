@@ -6,7 +6,7 @@ use super::{
     BlockTune, Clock, Cpu, CpuTune, Devices, Features, IdMap, IoThreads, LifecycleAction,
     LockFailureAction, MemoryTune, NumaTune, Os, ProcessLimit, SecurityLabel, SharedNamespaces,
     Uuid, Vcpus, identity, iothreads, kept, memory, metadata, namespaces, processes, read,
-    resource, seclabel, shape, sysinfo, unsupported,
+    resource, seclabel, shape, sysinfo,
 };
 use crate::error::{Error, ErrorCode, Result};
 use crate::xml::{self, Element, Writer};
@@ -115,7 +115,6 @@ impl Domain {
     /// Reads a document that is a tree already.
     pub fn parse_element(root: &Element) -> Result<Self> {
         check_root(root)?;
-        unsupported::check(root)?;
         let mut vcpus = Vcpus::parse(root)?;
         let iothreads = IoThreads::parse(root)?;
         let cpu = Cpu::parse(root, &vcpus)?;

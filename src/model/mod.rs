@@ -38,7 +38,6 @@ mod samples;
 mod seclabel;
 mod shape;
 mod sysinfo;
-mod unsupported;
 mod vcpu;
 
 pub use bitmap::Bitmap;
@@ -48,11 +47,12 @@ pub use clock::{Clock, ClockBasis, ClockOffset};
 pub use cpu::Cpu;
 pub use cputune::{Bandwidth, CpuTune, Scheduler, SchedulerKind};
 pub use devices::{
-    AccessMode, CharacterSource, Console, DeviceFamily, Devices, DirectMode, Filesystem,
-    FilesystemSource, FilterReference, GuestReset, HostDevice, HostDeviceSource, Interface,
-    InterfaceAddress, InterfaceSocket, InterfaceSource, LinkBandwidth, LinkState, LiveInterface,
-    Mac, MacAddress, MacOrigin, NativeMode, Rate, Route, SocketKind, StartupPolicy, Subsystem,
-    UsbDevice, VirtualPort, VirtualPortKind, Vlan, VlanTag,
+    AccessMode, CharacterSource, Console, Controller, ControllerKind, DeviceFamily, Devices,
+    DirectMode, Disk, DiskBus, DiskDevice, DiskDriver, DiskSource, Filesystem, FilesystemDriver,
+    FilesystemDriverKind, FilesystemSource, FilterReference, GuestReset, HostDevice,
+    HostDeviceSource, Interface, InterfaceAddress, InterfaceSocket, InterfaceSource, LinkBandwidth,
+    LinkState, LiveInterface, Mac, MacAddress, MacOrigin, NativeMode, Rate, Route, SocketKind,
+    StartupPolicy, StorageKind, Subsystem, UsbDevice, VirtualPort, VirtualPortKind, Vlan, VlanTag,
 };
 pub use domain::{Domain, View};
 pub use features::Features;

@@ -175,7 +175,8 @@ pub(super) fn format(w: &mut Writer, element: &Element) {
     // These have an end tag of their own even when empty.
     let always_open = ["hyperv", "kvm", "xen", "nvram", "redirdev"]
         .contains(&element.name.as_str())
-        || element.name == "backend" && element.attr("model") == Some("egd");
+        || element.name == "backend" && element.attr("model") == Some("egd")
+        || element.name == "encryption" && element.attr("format").is_some();
     if !always_open && element.elements().next().is_none() {
         return w.leaf(&element.name, &attributes, &text);
     }

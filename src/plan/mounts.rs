@@ -166,5 +166,12 @@ fn filesystem(filesystem: &Filesystem, host: &Host) -> Vec<Step> {
             let size = usage.saturating_mul(1024).to_string();
             vec![mount(new("tmpfs", &[("size", &size)]), target, NOSUID | NODEV | access)]
         }
+        // Refused before.
+        FilesystemSource::Bind { .. }
+        | FilesystemSource::Block { .. }
+        | FilesystemSource::File { .. }
+        | FilesystemSource::Template { .. }
+        | FilesystemSource::Volume { .. }
+        | FilesystemSource::Socket { .. } => Vec::new(),
     }
 }

@@ -3,22 +3,58 @@
 //! The model keeps such elements as libvirt does, so that a definition survives; a container that
 //! silently lacks its limits or its confinement is worse than none, so the start is refused.
 
+use std::fmt;
+
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{ClockBasis, ClockOffset, Domain, IdMap, LabelKind};
+use crate::model::{
+    ClockBasis, ClockOffset, Domain, Filesystem, FilesystemSource, IdMap, LabelKind,
+};
 
 /// Fails at the first element that is not honoured, naming it and what there is instead.
 pub(super) fn check(domain: &Domain) -> Result<()> {
     let refused = identity(domain).into_iter().chain(timers(domain)).chain(devices(domain));
     match refused.into_iter().find(|(is_wanted, ..)| *is_wanted) {
+        None => check_filesystems(domain).and_then(|()| check_disks(domain)),
+        Some((_, element, instead)) => Err(refusal(domain, element, instead)),
+    }
+}
+
+fn refusal(domain: &Domain, element: impl fmt::Display, instead: &str) -> Error {
+    cannot_start(domain, format_args!("{element} is not supported: {instead}"))
+}
+
+/// What is not mounted, and targets that are not in the container's tree as they are written.
+fn check_filesystems(domain: &Domain) -> Result<()> {
+    for filesystem in &domain.devices.filesystems {
+        let Filesystem { source, target, .. } = filesystem;
+        if !target.starts_with('/') || target.split('/').any(|component| component == "..") {
+            let element = format_args!("<filesystem> with target '{target}'");
+            let instead = "it must be an absolute path without '..'";
+            return Err(refusal(domain, element, instead));
+        }
+        let (kind, at) = (source.kind(), format_args!(" at '{target}'"));
+        let element = match source {
+            FilesystemSource::Mount { .. } | FilesystemSource::Ram { .. } => continue,
+            FilesystemSource::Socket { .. } => format!("<filesystem> with a socket{at}"),
+            _ => format!("<filesystem type='{kind}'>{at}"),
+        };
+        return Err(refusal(domain, element, "only directories (mount) and memory (ram) are"));
+    }
+    Ok(())
+}
+
+fn check_disks(domain: &Domain) -> Result<()> {
+    match domain.devices.disks.first() {
         None => Ok(()),
-        Some((_, element, instead)) => {
-            Err(cannot_start(domain, format_args!("{element} is not supported: {instead}")))
+        Some(disk) => {
+            let element = format_args!("<disk> with target '{}'", disk.target);
+            Err(refusal(domain, element, "no block devices are made"))
         }
     }
 }
 
 /// The error for what a document asks for and this host does not have.
-pub(super) fn cannot_start(domain: &Domain, why: impl std::fmt::Display) -> Error {
+pub(super) fn cannot_start(domain: &Domain, why: impl fmt::Display) -> Error {
     let name = &domain.name;
     Error::new(ErrorCode::ConfigUnsupported, format!("domain '{name}' cannot start: {why}"))
 }
@@ -101,6 +137,10 @@ mod tests {
             "<seclabel type='dynamic' model='selinux'/>",
             "<lxc:namespace><lxc:sharenet type='pid' value='1'/></lxc:namespace>",
             "<clock offset='localtime'><timer name='rtc'/></clock>",
+            "<devices><disk><source file='/f'/><target dev='vda'/></disk></devices>",
+            "<devices><filesystem type='block'><source dev='/d'/><target dir='/'/></filesystem>\
+             </devices>",
+            "<devices><filesystem><source socket='/s'/><target dir='/'/></filesystem></devices>",
             "<devices><interface type='ethernet'/></devices>",
             "<devices><hostdev mode='capabilities' type='misc'><source><char>/dev/fuse</char>\
              </source></hostdev></devices>",
@@ -108,8 +148,24 @@ mod tests {
         for text in cases {
             let error = refusal(text).unwrap_or_else(|| panic!("{text} is not refused"));
             assert_eq!(error.code, ErrorCode::ConfigUnsupported);
-            assert!(error.message.contains("> is not supported"), "{error}");
+            assert!(error.message.contains("cannot start: <"), "{error}");
         }
+    }
+
+    #[test]
+    fn targets_stay_inside() {
+        let with_target = |target| {
+            let text = format!("<source dir='/a'/><target dir='{target}'/>");
+            refusal(&format!("<devices><filesystem>{text}</filesystem></devices>"))
+        };
+        for target in ["a", "../a", "/..", "/a/../b", "/a/.."] {
+            let expected = format!(
+                "unsupported configuration: domain 'web' cannot start: <filesystem> with target \
+                 '{target}' is not supported: it must be an absolute path without '..'"
+            );
+            assert_eq!(with_target(target).map(|error| error.message), Some(expected));
+        }
+        assert_eq!(with_target("/..a/b.."), None);
     }
 
     #[test]

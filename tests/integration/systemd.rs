@@ -209,10 +209,21 @@ fn managed() -> Vec<PathBuf> {
     inventory::hierarchies().into_iter().filter(is_managed).collect()
 }
 
+/// Passes all controllers of version 2 on.
+fn delegate(group: &Path) {
+    let controllers = fs::read_to_string(group.join("cgroup.controllers")).unwrap_or_default();
+    for controller in controllers.split_whitespace() {
+        // One that is enabled already may be in use, and those that cannot be are not needed.
+        let _ = fs::write(group.join("cgroup.subtree_control"), format!("+{controller}"));
+    }
+}
+
 fn enter(slice: &str, unit: &str, pids: &[u32]) {
     for hierarchy in managed() {
         let scope = hierarchy.join(slice).join(unit);
         fs::create_dir_all(&scope).unwrap();
+        delegate(&hierarchy);
+        delegate(&hierarchy.join(slice));
         for pid in pids {
             fs::write(scope.join("cgroup.procs"), pid.to_string()).unwrap();
         }

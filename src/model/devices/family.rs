@@ -1,6 +1,6 @@
 //! The families of devices that containers have no use for.
 
-use super::{audio, board, graphics, paravirtual, ports, tpm, usb, video};
+use super::{audio, board, graphics, lease, paravirtual, ports, tpm, usb, video};
 use crate::error::Result;
 use crate::model::read::words;
 use crate::xml::Element;
@@ -9,8 +9,6 @@ words! {
     /// A family of devices that libvirt keeps in a document and containers do nothing with, in the
     /// order they are written in.
     pub enum DeviceFamily {
-        /// Where disks and other devices of a machine are attached.
-        Controller = "controller",
         /// A lock to hold while the domain runs.
         Lease = "lease",
         /// A reader of smart cards.
@@ -64,6 +62,7 @@ impl DeviceFamily {
     /// What is kept of a device, None when that is nothing.
     pub(super) fn read(self, device: &Element) -> Result<Option<Element>> {
         match self {
+            Self::Lease => lease::read(device).map(Some),
             Self::Smartcard => ports::smartcard(device).map(Some),
             Self::Serial => ports::serial(device).map(Some),
             Self::Parallel => ports::parallel(device).map(Some),
@@ -86,7 +85,6 @@ impl DeviceFamily {
             Self::Vsock => paravirtual::vsock(device).map(Some),
             Self::Hub => usb::hub(device),
             Self::RedirectFilter => usb::filter(device),
-            Self::Controller | Self::Lease => Ok(None),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! Aliases are not among them: libvirt's driver for containers keeps none from a document.
 
 use crate::error::Result;
-use crate::model::read::{bad_value, internal, number};
+use crate::model::read::{bad_value, internal, missing_attr, number};
 use crate::model::shape::{self, Kind, ON_OFF, Shape, YES_NO, attr};
 use crate::xml::{Element, Node};
 
@@ -20,32 +20,22 @@ pub(super) struct Place {
 impl Place {
     /// An address only.
     pub(super) const PLAIN: Self = Self { boot: false, rom: false };
+    /// Of what a machine can boot from.
+    pub(super) const BOOT: Self = Self { boot: true, rom: false };
     /// Of what a machine can boot from, with code of its own.
     pub(super) const BOOTABLE: Self = Self { boot: true, rom: true };
 
     /// What is kept of a device's place, in the order it is written in.
     pub(super) fn read(self, device: &Element) -> Result<Vec<Element>> {
-        const BOOT: Shape = Shape::new(
-            "boot",
-            &[attr("order", Kind::Positive).required(), attr("loadparm", Kind::Text)],
-        );
-        const MASTER: Shape = Shape::new("master", &[attr("startport", Kind::Number).required()]);
-        const ROM: Shape = Shape::new(
-            "rom",
-            &[
-                attr("enabled", Kind::Word(YES_NO)),
-                attr("bar", Kind::Word(ON_OFF)),
-                attr("file", Kind::Text),
-            ],
-        );
+        const MASTER: Shape = Shape::new("master", &[attr("startport", Kind::Number).or("0")]);
         const ACPI: Shape = Shape::new("acpi", &[attr("index", Kind::Positive)]);
         let mut kept = Vec::new();
         if self.boot {
-            kept.extend(BOOT.read_one(device)?);
+            kept.extend(boot(device)?);
         }
         kept.extend(MASTER.read_one(device)?);
         if self.rom {
-            kept.extend(ROM.read_one(device)?);
+            kept.extend(rom(device)?);
         }
         kept.extend(ACPI.read_one(device)?);
         if let Some(element) = device.child("address") {
@@ -53,6 +43,50 @@ impl Place {
         }
         Ok(kept)
     }
+}
+
+fn rom(device: &Element) -> Result<Option<Element>> {
+    const ROM: Shape = Shape::new(
+        "rom",
+        &[
+            attr("enabled", Kind::Word(YES_NO)),
+            attr("bar", Kind::Word(ON_OFF)),
+            attr("file", Kind::Text),
+        ],
+    );
+    let kept = ROM.read_one(device)?;
+    match &kept {
+        Some(rom) if rom.attr("enabled") == Some("no") && rom.attributes.len() > 1 => {
+            Err(device.unsupported("ROM tuning is not supported when ROM is disabled"))
+        }
+        _ => Ok(kept),
+    }
+}
+
+fn boot(device: &Element) -> Result<Option<Element>> {
+    const BOOT: Shape = Shape::new("boot", &[attr("order", Kind::Positive).required()]);
+    let Some(element) = device.child("boot") else { return Ok(None) };
+    let mut kept = BOOT.read(element)?;
+    if let (Some(kept), Some(word)) = (&mut kept, element.attr("loadparm")) {
+        kept.attributes.push(("loadparm".to_owned(), load_parameter(element, word)?));
+    }
+    Ok(kept)
+}
+
+/// A parameter of a mainframe's boot loader.
+fn load_parameter(element: &Element, word: &str) -> Result<String> {
+    let word = word.to_ascii_uppercase();
+    if word.trim().is_empty() || word.len() > 8 {
+        return Err(internal(
+            element,
+            format_args!("loadparm value '{word}' must be between 1 and 8 characters"),
+        ));
+    }
+    if !word.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == ' ') {
+        let expected = "expecting chars in set of [a-zA-Z0-9.] and blank spaces";
+        return Err(internal(element, format_args!("invalid loadparm value '{word}', {expected}")));
+    }
+    Ok(word)
 }
 
 /// libvirt's kinds of addresses.
@@ -71,78 +105,120 @@ const KINDS: &[&str] = &[
     "unassigned",
 ];
 
-/// How the number of an attribute is written.
-#[derive(Debug, Clone, Copy)]
-enum Digits {
-    Decimal,
-    /// With `0x` and at least so many digits.
-    Hex(usize),
-}
-
-/// An attribute of an address, its default (None: it is left out) and how it is written.
-type Part = (&'static str, Option<u64>, Digits);
-
 /// Normalises an address as libvirt does.
 fn address(element: &Element, device: &str) -> Result<Element> {
-    use Digits::{Decimal, Hex};
-    let kind = element.attr("type").filter(|kind| !kind.is_empty());
-    let Some(kind) = kind else {
+    let Some(kind) = element.attr("type") else {
         return Err(internal(element, "No type specified for device address"));
     };
-    let parts: &[Part] = match kind {
-        "pci" => return pci(element),
-        "usb" => return usb(element),
-        "drive" => &[
-            ("controller", Some(0), Decimal),
-            ("bus", Some(0), Decimal),
-            ("target", Some(0), Decimal),
-            ("unit", Some(0), Decimal),
-        ],
-        "virtio-serial" => &[
-            ("controller", Some(0), Decimal),
-            ("bus", Some(0), Decimal),
-            ("port", Some(0), Decimal),
-        ],
-        "ccid" => &[("controller", Some(0), Decimal), ("slot", Some(0), Decimal)],
-        "ccw" => {
-            &[("cssid", Some(0), Hex(1)), ("ssid", Some(0), Hex(1)), ("devno", Some(0), Hex(4))]
-        }
-        "spapr-vio" => &[("reg", None, Hex(8))],
-        "isa" => &[("iobase", None, Hex(1)), ("irq", None, Hex(1))],
-        "dimm" => &[("slot", Some(0), Decimal), ("base", None, Hex(1))],
-        "virtio-mmio" => &[],
-        "unassigned" if device == "hostdev" => &[],
+    match kind {
+        "pci" => pci(element),
+        "usb" => usb(element),
+        "ccw" => ccw(element),
+        "drive" => Ok(Drive::read(element)?.element()),
+        "virtio-serial" => decimals(element, &["controller", "bus", "port"]),
+        "ccid" => decimals(element, &["controller", "slot"]),
+        "spapr-vio" => hexadecimals(element, &[("reg", u64::MAX, 8)]),
+        "isa" => hexadecimals(element, &[("iobase", MAX_32, 1), ("irq", MAX_32, 1)]),
+        "dimm" => dimm(element),
+        "virtio-mmio" => Ok(new(kind, Vec::new())),
+        "unassigned" if device == "hostdev" => Ok(new(kind, Vec::new())),
         "unassigned" => {
-            return Err(
-                element.unsupported("address of type 'unassigned' is supported only for hostdevs")
-            );
+            Err(element.unsupported("address of type 'unassigned' is supported only for hostdevs"))
         }
-        "virtio-s390" => return Err(element.error("virtio-s390 bus doesn't have an address")),
+        "virtio-s390" => Err(element.error("virtio-s390 bus doesn't have an address")),
         other => {
             let kinds = KINDS.join(", ");
-            return Err(element.unsupported(format_args!(
+            Err(element.unsupported(format_args!(
                 "unknown address type '{other}': expected one of {kinds}"
-            )));
+            )))
         }
-    };
-    let mut attributes = vec![("type", kind.to_owned())];
-    for &(name, default, digits) in parts {
-        let value = number_of(element, name)?.or(default);
-        attributes.extend(value.map(|value| (name, written(value, digits))));
-    }
-    Ok(shape::element("address", &attributes, Vec::new()))
-}
-
-fn written(value: u64, digits: Digits) -> String {
-    match digits {
-        Digits::Decimal => value.to_string(),
-        Digits::Hex(width) => format!("0x{value:0width$x}"),
     }
 }
 
-/// A number, hexadecimal with `0x` and octal with `0` in front, as C reads it.
+const MAX_32: u64 = u32::MAX as u64;
+
+fn new(kind: &str, attributes: Vec<(&str, String)>) -> Element {
+    let mut kept = shape::element("address", &[("type", kind.to_owned())], Vec::new());
+    let attributes = attributes.into_iter().map(|(name, value)| (name.to_owned(), value));
+    kept.attributes.extend(attributes);
+    kept
+}
+
+/// The place of a drive: which controller, and where on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Drive {
+    pub(super) controller: u32,
+    pub(super) bus: u32,
+    pub(super) target: u32,
+    pub(super) unit: u32,
+}
+
+impl Drive {
+    /// The numbers in an address of type `drive`.
+    pub(super) fn read(element: &Element) -> Result<Self> {
+        Ok(Self {
+            controller: decimal(element, "controller")?,
+            bus: decimal(element, "bus")?,
+            target: decimal(element, "target")?,
+            unit: decimal(element, "unit")?,
+        })
+    }
+
+    /// The address.
+    pub(super) fn element(self) -> Element {
+        let Self { controller, bus, target, unit } = self;
+        let numbers =
+            [("controller", controller), ("bus", bus), ("target", target), ("unit", unit)];
+        new("drive", numbers.map(|(name, number)| (name, number.to_string())).into())
+    }
+}
+
+/// The parts of an address in decimal digits, 0 when absent.
+fn decimals(element: &Element, names: &[&'static str]) -> Result<Element> {
+    let numbers: Result<_> =
+        names.iter().map(|&name| Ok((name, decimal(element, name)?.to_string()))).collect();
+    Ok(new(element.attr("type").unwrap_or_default(), numbers?))
+}
+
+/// A decimal number, 0 when it is absent.
+pub(super) fn decimal(element: &Element, name: &str) -> Result<u32> {
+    let Some(text) = element.attr(name) else { return Ok(0) };
+    number(text).ok_or_else(|| not_a_number(element, name, text))
+}
+
+/// The parts of an address in hexadecimal digits, with the most they may be and at least how many
+/// digits they are written with; left out when 0 or absent.
+fn hexadecimals(element: &Element, parts: &[(&'static str, u64, usize)]) -> Result<Element> {
+    let mut numbers = Vec::new();
+    for &(name, most, width) in parts {
+        let Some(text) = element.attr(name) else { continue };
+        let digits = text.trim_ascii_start();
+        let digits = digits.strip_prefix("0x").or(digits.strip_prefix("0X")).unwrap_or(digits);
+        let value = u64::from_str_radix(digits, 16).ok().filter(|value| *value <= most);
+        match value.ok_or_else(|| not_a_number(element, name, text))? {
+            0 if name != "reg" => (),
+            value => numbers.push((name, hex(value, width))),
+        }
+    }
+    Ok(new(element.attr("type").unwrap_or_default(), numbers))
+}
+
+fn hex(value: u64, width: usize) -> String {
+    format!("0x{value:0width$x}")
+}
+
+fn not_a_number(element: &Element, name: &str, text: &str) -> crate::error::Error {
+    bad_value(element, name, text, "Expected non-negative integer value")
+}
+
+/// A number of 32 bits, hexadecimal with `0x` and octal with `0` in front, as C reads it.
 fn number_of(element: &Element, name: &str) -> Result<Option<u64>> {
     let Some(text) = element.attr(name) else { return Ok(None) };
+    c_number(text).map(Some).ok_or_else(|| not_a_number(element, name, text))
+}
+
+/// A number of 32 bits in any notation of C.
+pub(super) fn c_number(text: &str) -> Option<u64> {
     let digits = text.trim_ascii_start();
     let value = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
         Some(hex) => u64::from_str_radix(hex, 16).ok(),
@@ -151,70 +227,118 @@ fn number_of(element: &Element, name: &str) -> Result<Option<u64>> {
             None => number(digits),
         },
     };
-    let expected = "Expected non-negative integer value";
-    value.map(Some).ok_or_else(|| bad_value(element, name, text, expected))
+    value.filter(|value| *value <= MAX_32)
 }
 
-fn pci(element: &Element) -> Result<Element> {
-    let mut attributes = vec![("type", "pci".to_owned())];
+fn dimm(element: &Element) -> Result<Element> {
+    let Some(_) = element.attr("slot") else { return Err(missing_attr(element, "slot")) };
+    let slot = decimal(element, "slot")?.to_string();
+    let mut kept = new("dimm", vec![("slot", slot)]);
+    let base = hexadecimals(element, &[("base", u64::MAX, 1)])?;
+    kept.attributes.extend(base.attributes.into_iter().filter(|(name, _)| name == "base"));
+    Ok(kept)
+}
+
+/// The address of a mainframe's device: all of it or nothing.
+fn ccw(element: &Element) -> Result<Element> {
     let mut numbers = Vec::new();
-    for (name, most, width) in [
-        ("domain", u64::from(u32::MAX), 4),
-        ("bus", 0xff, 2),
-        ("slot", 0x1f, 2),
-        ("function", 7, 1),
-    ] {
-        let value = number_of(element, name)?.unwrap_or(0);
+    for name in ["cssid", "ssid", "devno"] {
+        numbers.extend(number_of(element, name)?);
+    }
+    let (cssid, ssid, devno) = match numbers[..] {
+        [] => (0, 0, 0),
+        [cssid, ssid, devno] => (cssid, ssid, devno),
+        _ => {
+            let text = "Invalid partial specification for virtio ccw address: \
+                        expected cssid, ssid and devno";
+            return Err(internal(element, text));
+        }
+    };
+    if cssid > 0xfe || ssid > 3 || devno > 0xffff {
+        return Err(internal(
+            element,
+            format_args!(
+                "Invalid specification for virtio ccw address: cssid='{cssid:#x}' \
+                 ssid='{ssid:#x}' devno='0x{devno:04x}', expected at most 0xfe, 0x3 and 0xffff"
+            ),
+        ));
+    }
+    let numbers = vec![("cssid", hex(cssid, 1)), ("ssid", hex(ssid, 1)), ("devno", hex(devno, 4))];
+    Ok(new("ccw", numbers))
+}
+
+/// The numbers of a PCI address.
+const PCI: [(&str, u64, usize); 4] =
+    [("domain", MAX_32, 4), ("bus", 0xff, 2), ("slot", 0x1f, 2), ("function", 7, 1)];
+
+fn pci(element: &Element) -> Result<Element> {
+    let mut values = Vec::new();
+    for (name, ..) in PCI {
+        values.push(number_of(element, name)?.unwrap_or(0));
+    }
+    // All zero is no address, but a wish to get one. The function alone does not count.
+    let is_empty = values.iter().take(3).all(|value| *value == 0);
+    let mut numbers = Vec::new();
+    for ((name, most, width), value) in PCI.into_iter().zip(values).filter(|_| !is_empty) {
         if value > most {
             return Err(element.error(format_args!(
                 "Invalid PCI address {name}='0x{value:x}', must be <= 0x{most:X}"
             )));
         }
-        numbers.push((name, value, width));
-    }
-    // All zero is no address, but a wish to get one.
-    if numbers.iter().any(|(_, value, _)| *value != 0) {
-        let numbers = numbers.into_iter();
-        attributes
-            .extend(numbers.map(|(name, value, width)| (name, written(value, Digits::Hex(width)))));
+        numbers.push((name, hex(value, width)));
     }
     const MULTIFUNCTION: Shape =
         Shape::new("address", &[attr("multifunction", Kind::Word(ON_OFF))]);
-    let mut kept = shape::element("address", &attributes, Vec::new());
+    let mut kept = new("pci", numbers);
     kept.attributes.extend(MULTIFUNCTION.read(element)?.unwrap_or_default().attributes);
     if let Some(zpci) = element.child("zpci") {
-        let mut ids = Vec::new();
-        for (name, width) in [("uid", 4), ("fid", 8)] {
-            let id = number_of(zpci, name)?;
-            ids.extend(id.map(|id| (name, written(id, Digits::Hex(width)))));
+        let (uid, fid) = (number_of(zpci, "uid")?, number_of(zpci, "fid")?);
+        if uid.is_some() || fid.is_some() {
+            let ids = [("uid", hex(uid.unwrap_or(0), 4)), ("fid", hex(fid.unwrap_or(0), 8))];
+            kept.children.push(Node::Element(shape::element("zpci", &ids, Vec::new())));
         }
-        kept.children.push(Node::Element(shape::element("zpci", &ids, Vec::new())));
-    }
-    Ok(kept)
-}
-
-/// The address of a PCI device of the host: no type, all numbers.
-pub(super) fn pci_of_host(element: &Element) -> Result<Element> {
-    let address = pci(element)?;
-    let mut kept = shape::element("address", &[], Vec::new());
-    for (name, zero) in
-        [("domain", "0x0000"), ("bus", "0x00"), ("slot", "0x00"), ("function", "0x0")]
-    {
-        kept.attributes.push((name.to_owned(), address.attr(name).unwrap_or(zero).to_owned()));
     }
     Ok(kept)
 }
 
 fn usb(element: &Element) -> Result<Element> {
-    let bus = number_of(element, "bus")?.unwrap_or(0);
-    let mut attributes = vec![("type", "usb".to_owned()), ("bus", bus.to_string())];
+    let bus = decimal(element, "bus")?;
+    let mut parts = vec![("bus", bus.to_string())];
     if let Some(port) = element.attr("port") {
-        // At most four hubs deep.
+        // At most four hubs deep; a 0 ends the way.
         let numbers: Option<Vec<u32>> = port.split('.').map(number).collect();
-        if numbers.is_none_or(|numbers| numbers.len() > 4) {
-            return Err(internal(element, "Cannot parse <address> 'port' attribute"));
-        }
-        attributes.push(("port", port.to_owned()));
+        let Some(numbers) = numbers.filter(|numbers| numbers.len() <= 4) else {
+            let text = format!("Cannot parse <address> 'port' attribute '{port}'");
+            return Err(internal(element, format_args!("{text}: expected a port like 1.2.3.4")));
+        };
+        let way = numbers.iter().take_while(|number| **number != 0).map(u32::to_string);
+        let way = way.collect::<Vec<_>>().join(".");
+        parts.extend(Some(("port", way)).filter(|(_, way)| !way.is_empty()));
     }
-    Ok(shape::element("address", &attributes, Vec::new()))
+    Ok(new("usb", parts))
+}
+
+/// The attributes of the drivers of all virtio devices.
+pub(super) fn virtio_options(driver: &Element) -> Result<Vec<(String, String)>> {
+    const VIRTIO: Shape = Shape::new(
+        "driver",
+        &[
+            attr("iommu", Kind::Word(ON_OFF)),
+            attr("ats", Kind::Word(ON_OFF)),
+            attr("packed", Kind::Word(ON_OFF)),
+            attr("page_per_vq", Kind::Word(ON_OFF)),
+        ],
+    );
+    Ok(VIRTIO.read(driver)?.unwrap_or_default().attributes)
+}
+
+/// The address of a PCI device of the host: no type, all numbers.
+pub(super) fn pci_of_host(element: &Element) -> Result<Element> {
+    let mut kept = shape::element("address", &[], Vec::new());
+    let address = pci(element)?;
+    for (name, _, width) in PCI {
+        let value = address.attr(name).map_or_else(|| hex(0, width), str::to_owned);
+        kept.attributes.push((name.to_owned(), value));
+    }
+    Ok(kept)
 }

@@ -8,32 +8,42 @@ mod board;
 mod chardev;
 mod checks;
 mod console;
+mod controller;
 mod digits;
+mod disk;
 mod family;
 mod filesystem;
 mod graphics;
 mod hostdev;
+mod implicit;
 mod info;
 mod interface;
 mod label;
+mod lease;
 mod listen;
 mod paravirtual;
 mod ports;
 mod spice;
+mod storage;
 mod tpm;
 mod usb;
 mod video;
 
 pub use chardev::CharacterSource;
 pub use console::Console;
+pub use controller::{Controller, ControllerKind};
+pub use disk::{Disk, DiskBus, DiskDevice, DiskDriver, DiskSource};
 pub use family::DeviceFamily;
-pub use filesystem::{AccessMode, Filesystem, FilesystemSource};
+pub use filesystem::{
+    AccessMode, Filesystem, FilesystemDriver, FilesystemDriverKind, FilesystemSource,
+};
 pub use hostdev::{GuestReset, HostDevice, HostDeviceSource, StartupPolicy, Subsystem, UsbDevice};
 pub use interface::{
     DirectMode, FilterReference, Interface, InterfaceAddress, InterfaceSocket, InterfaceSource,
     LinkBandwidth, LinkState, LiveInterface, Mac, MacAddress, MacOrigin, NativeMode, Rate, Route,
     SocketKind, VirtualPort, VirtualPortKind, Vlan, VlanTag,
 };
+pub use storage::StorageKind;
 
 use crate::error::Result;
 use crate::model::{View, shape};
@@ -45,6 +55,10 @@ pub struct Devices {
     /// The supervisor's program on the host; None until the host's is filled in. Documents name
     /// libvirt's here, so it is kept and not run.
     pub emulator: Option<String>,
+    /// Block devices, in libvirt's order: those of a bus by their names.
+    pub disks: Vec<Disk>,
+    /// What drives and the like are attached to, in libvirt's order.
+    pub controllers: Vec<Controller>,
     /// What is mounted, in this order.
     pub filesystems: Vec<Filesystem>,
     /// Network devices, in the order of the document.
@@ -82,9 +96,7 @@ impl Devices {
         ports::number_ports(&mut self.kept, DeviceFamily::Parallel)?;
         ports::place_smartcards(&mut self.kept);
         video::order(&mut self.kept);
-        ports::add_controllers(self);
-        let controllers = hostdev::place(&mut self.host_devices).into_iter();
-        self.kept.extend(controllers.map(|controller| (DeviceFamily::Controller, controller)));
+        self.attach()?;
         self.kept.sort_by_key(|(family, _)| *family);
         Ok(())
     }
@@ -97,6 +109,8 @@ impl Devices {
 
     fn add(&mut self, device: &Element) -> Result<()> {
         match device.name.as_str() {
+            "disk" => self.insert_disk(Disk::parse(device)?),
+            "controller" => self.insert_controller(Controller::parse(device)?),
             "filesystem" => self.filesystems.push(Filesystem::parse(device)?),
             "interface" => {
                 let interface = Interface::parse(device)?;
@@ -137,7 +151,9 @@ impl Devices {
         use DeviceFamily as F;
         w.open("devices", &[]);
         w.optional_leaf("emulator", self.emulator.as_deref());
-        self.format_kept(w, F::Controller, F::Lease);
+        self.disks.iter().for_each(|disk| disk.format(w));
+        self.controllers.iter().for_each(|controller| controller.format(w));
+        self.format_kept(w, F::Lease, F::Lease);
         self.filesystems.iter().for_each(|filesystem| filesystem.format(w));
         self.interfaces.iter().for_each(|interface| interface.format(w, view));
         self.format_kept(w, F::Smartcard, F::Parallel);

@@ -1,10 +1,8 @@
 //! `<serial>`, `<parallel>`, `<channel>`, `<smartcard>` and `<redirdev>`: what machines have to
 //! talk to the outside. Containers have none of them.
 
-use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::Devices;
 use super::chardev::{CharacterSource, Rules};
 use super::family::DeviceFamily;
 use super::info::Place;
@@ -239,39 +237,6 @@ pub(super) fn place_smartcards(devices: &mut [(DeviceFamily, Element)]) {
         ];
         card.children.push(Node::Element(shape::element("address", &attributes, Vec::new())));
         next = next.saturating_add(1);
-    }
-}
-
-/// Adds the controllers that channels, consoles and smart cards are attached to.
-pub(super) fn add_controllers(devices: &mut Devices) {
-    let index = |elements: &[Element], kind| {
-        let address = elements.iter().find(|element| element.name == "address");
-        let address = address.filter(|address| address.attr("type") == Some(kind));
-        let index = address.and_then(|address| address.attr("controller"));
-        (kind, index.unwrap_or("0").to_owned())
-    };
-    let children = |device: &Element| device.elements().cloned().collect::<Vec<_>>();
-    let of = |family| devices.kept.iter().filter(move |(it, _)| *it == family);
-    let is_virtio = |device: &Element| {
-        device.child("target").is_some_and(|target| target.attr("type") == Some("virtio"))
-    };
-    let channels = of(DeviceFamily::Channel).filter(|(_, channel)| is_virtio(channel));
-    let consoles = devices.consoles.iter().filter(|console| console.target_type == "virtio");
-    let wanted: Vec<_> = channels
-        .map(|(_, channel)| index(&children(channel), "virtio-serial"))
-        .chain(consoles.map(|console| index(&console.place, "virtio-serial")))
-        .chain(of(DeviceFamily::Smartcard).map(|(_, card)| index(&children(card), "ccid")))
-        .collect();
-    let controllers = of(DeviceFamily::Controller).filter_map(|(_, controller)| {
-        Some((controller.attr("type")?.to_owned(), controller.attr("index")?.to_owned()))
-    });
-    let mut known: BTreeSet<_> = controllers.collect();
-    for (kind, index) in wanted {
-        if known.insert((kind.to_owned(), index.clone())) {
-            let attributes = [("type", kind.to_owned()), ("index", index)];
-            let controller = shape::element("controller", &attributes, Vec::new());
-            devices.kept.push((DeviceFamily::Controller, controller));
-        }
     }
 }
 

@@ -6,9 +6,10 @@ use proptest::prelude::*;
 
 use super::super::samples::document;
 use super::super::{
-    AccessMode, DirectMode, Filesystem, FilesystemSource, HostDevice, HostDeviceSource, Interface,
-    InterfaceAddress, InterfaceSocket, InterfaceSource, LinkBandwidth, LinkState, NativeMode, Rate,
-    Route, SocketKind, Subsystem, UsbDevice, Vlan, VlanTag,
+    AccessMode, Controller, ControllerKind, DirectMode, Disk, Filesystem, FilesystemDriverKind,
+    FilesystemSource, HostDevice, HostDeviceSource, Interface, InterfaceAddress, InterfaceSocket,
+    InterfaceSource, LinkBandwidth, LinkState, NativeMode, Rate, Route, SocketKind, Subsystem,
+    UsbDevice, Vlan, VlanTag,
 };
 use super::*;
 use crate::xml::Node;
@@ -124,18 +125,64 @@ fn os() -> impl Strategy<Value = Os> {
 }
 
 fn filesystem() -> impl Strategy<Value = Filesystem> {
+    use FilesystemSource as S;
     let source = prop_oneof![
-        text().prop_map(|dir| FilesystemSource::Mount { dir }),
-        (0..=super::super::MAX_KIB).prop_map(|usage| FilesystemSource::Ram { usage }),
+        text().prop_map(|dir| S::Mount { dir }),
+        text().prop_map(|dir| S::Bind { dir }),
+        text().prop_map(|dev| S::Block { dev }),
+        text().prop_map(|file| S::File { file }),
+        text().prop_map(|name| S::Template { name }),
+        text().prop_map(|path| S::Socket { path }),
+        (text(), text()).prop_map(|(pool, volume)| S::Volume { pool, volume }),
+        (0..=super::super::MAX_KIB).prop_map(|usage| S::Ram { usage }),
     ];
-    let mode = proptest::sample::select(vec![
-        AccessMode::Passthrough,
-        AccessMode::Mapped,
-        AccessMode::Squash,
-    ]);
-    (source, path(), any::<bool>(), mode).prop_map(|(source, target, readonly, access_mode)| {
-        Filesystem { source, target, readonly, access_mode }
+    let mode = option::of(proptest::sample::select(AccessMode::ALL));
+    let kind = proptest::sample::select(FilesystemDriverKind::ALL);
+    let driver = option::of((kind, option::of(Just("raw".to_owned()))));
+    (source, text(), any::<bool>(), mode, driver).prop_map(
+        |(source, target, readonly, access_mode, driver)| {
+            let is_socket = matches!(source, S::Socket { .. });
+            let mut filesystem = Filesystem { readonly, ..Filesystem::new(source, target) };
+            if access_mode.is_some() || is_socket {
+                filesystem.access_mode = access_mode;
+            }
+            if let Some((kind, format)) = driver {
+                filesystem.driver.kind = Some(kind);
+                filesystem.driver.format = format;
+            }
+            filesystem
+        },
+    )
+}
+
+/// Disks of one bus with places of their own, as they are after reading.
+fn disks() -> impl Strategy<Value = Vec<Disk>> {
+    let disk = (text(), any::<bool>(), option::of(text()), option::of(text()));
+    vec(disk, 0..4).prop_map(|disks| {
+        let named = disks.into_iter().zip('a'..='z');
+        let disk = named.map(|((path, readonly, name, serial), letter)| {
+            let text = format!("<disk><source file='/'/><target dev='vd{letter}'/></disk>");
+            let parsed = Domain::parse(&document(&format!("<devices>{text}</devices>"))).unwrap();
+            let mut disk = parsed.devices.disks.into_iter().next().unwrap();
+            disk.source.element = Some(shape::element("source", &[("file", path)], Vec::new()));
+            disk.readonly = readonly;
+            disk.driver.name = name;
+            disk.kept.extend(serial.map(|serial: String| shape::leaf("serial", &[], serial)));
+            disk
+        });
+        disk.collect()
     })
+}
+
+/// Controllers of the kinds that nothing else here asks for.
+fn controllers() -> impl Strategy<Value = Vec<Controller>> {
+    let kinds = ControllerKind::ALL.iter().copied();
+    let free = |kind: &ControllerKind| {
+        !matches!(kind, ControllerKind::VirtioSerial | ControllerKind::Ccid)
+    };
+    let kind = proptest::sample::select(kinds.filter(free).collect::<Vec<_>>());
+    proptest::collection::btree_set((kind, 0..9_u32), 0..5)
+        .prop_map(|set| set.into_iter().map(|(kind, index)| Controller::new(kind, index)).collect())
 }
 
 /// Consoles and devices that are only kept, each document with the text somewhere.
@@ -304,13 +351,18 @@ fn host_devices() -> impl Strategy<Value = Vec<HostDevice>> {
 
 fn devices() -> impl Strategy<Value = Devices> {
     let network = (vec(interface(), 0..3), option::of(host_devices()));
-    (option::of(text()), vec(filesystem(), 0..4), network, kept_devices()).prop_map(
-        |(emulator, filesystems, (interfaces, host_devices), kept)| Devices {
-            emulator,
-            filesystems,
-            interfaces,
-            host_devices: host_devices.unwrap_or_default(),
-            ..kept
+    let storage = (disks(), controllers(), vec(filesystem(), 0..4));
+    (option::of(text()), storage, network, kept_devices()).prop_map(
+        |(emulator, (disks, controllers, filesystems), (interfaces, host_devices), mut kept)| {
+            kept.controllers.extend(controllers);
+            Devices {
+                emulator,
+                disks,
+                filesystems,
+                interfaces,
+                host_devices: host_devices.unwrap_or_default(),
+                ..kept
+            }
         },
     )
 }

@@ -1,7 +1,7 @@
 //! RELAX NG: whether a document is what a grammar allows, and if not, where and why.
 //!
-//! An own validator since the daemon must say *which line* is wrong and *what may stand there*, and
-//! stay bounded with any document; the crates that exist do neither (when this was written).
+//! An own validator since the daemon must say *which line* is wrong and *what may stand there*, and stay
+//! bounded with any document; the crates there were when this was written are first releases.
 //!
 //! A grammar is compiled once into [`Pattern`]s. To validate an element means to go through its
 //! attributes and its children, and to take after each the *derivative* of the pattern: what the

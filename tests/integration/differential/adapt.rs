@@ -145,6 +145,12 @@ pub fn complete(root: &mut Element) {
             }
         }
     }
+    let device = |name| root.child("devices").and_then(|devices| devices.child(name));
+    if device("redirdev").is_some() && device("controller").is_none() {
+        let mut controller = element("controller", "");
+        set(&mut controller, "type", Some("usb"));
+        elements(root).filter(|it| it.name == "devices").for_each(|it| add(it, controller.clone()));
+    }
     if root.child("lxc:namespace").is_some() {
         set(root, "xmlns:lxc", Some("http://libvirt.org/schemas/domain/lxc/1.0"));
     }

@@ -94,6 +94,28 @@ pub const DIFFERENCES: &[Difference] = &[
         },
     },
     Difference {
+        row: "`<input>`, `<memory>` (both always refused) with further mistakes",
+        applies: |case| {
+            only_ours(
+                case,
+                &["memory devices are not supported", "Input devices are not supported"],
+            )
+        },
+    },
+    Difference {
+        row: "`<channel>` of type `guestfwd`: address in another spelling than four decimal numbers \
+              (`10.2`, `0x0a000002`, `010.0.0.2`), port above 65535",
+        applies: |case| only_ours(case, &["Cannot parse socket address"]),
+    },
+    Difference {
+        row: "`iothread` of a PCI controller",
+        applies: |case| only_ours(case, &["'iothread' attribute only supported for virtio scsi"]),
+    },
+    Difference {
+        row: "`<shmem>` with a size below 1 MiB",
+        applies: |case| differ_only_in(case, &["<size unit='M'>0</size>"]),
+    },
+    Difference {
         row: "architectures the host does not run",
         applies: |case| {
             only_theirs(case, "could not find capabilities for ostype=exe arch=", &[""])
@@ -159,24 +181,37 @@ pub fn explain(case: &Case, definer: &mut Definer) -> Option<&'static str> {
     listed.or_else(|| has_several_mistakes(case, definer).then_some(SEVERAL_MISTAKES))
 }
 
-/// Both refuse a document, with different codes, and without some parts of it libvirt refuses it as
-/// ours does: so it is a mistake to libvirt as well, and one that libvirt finds later.
+/// Both refuse a document, with different codes, and without the parts that libvirt complains of,
+/// one after another, libvirt refuses it as ours does: what ours found is a mistake to libvirt as well,
+/// and one that libvirt finds later.
 fn has_several_mistakes(case: &Case, definer: &mut Definer) -> bool {
+    const MISTAKES: usize = 6;
     let (Answer::Refused { .. }, Err(error)) = (&case.libvirt, &case.ours) else { return false };
-    let mut smaller: Vec<_> = without_one(&case.document).collect();
-    if smaller.len() < 30 {
-        let pairs: Vec<_> = smaller.iter().flat_map(without_one).collect();
-        smaller.extend(pairs);
-    }
-    for document in smaller {
-        let mut completed = document.clone();
-        complete(&mut completed);
-        for repaired in [document, completed] {
-            let repaired = Case::ask(repaired, definer);
-            if repaired.agrees() && repaired.ours.is_err_and(|left| left.code == error.code) {
-                return true;
+    let code = error.code as i32;
+    let mut document = case.document.clone();
+    let mut complaint = case.gist().0;
+    for _ in 0..MISTAKES {
+        let mut next = None;
+        for smaller in without_one(&document) {
+            let mut completed = smaller.clone();
+            complete(&mut completed);
+            for repaired in [smaller, completed] {
+                let repaired = Case::ask(repaired, definer);
+                if repaired.gist().1 != case.gist().1 {
+                    continue;
+                }
+                if matches!(repaired.libvirt, Answer::Refused { code: theirs, .. } if theirs == code)
+                {
+                    return true;
+                }
+                if repaired.gist().0 != complaint && next.is_none() {
+                    next = Some(repaired);
+                }
             }
         }
+        let Some(repaired) = next else { return false };
+        complaint = repaired.gist().0;
+        document = repaired.document;
     }
     false
 }

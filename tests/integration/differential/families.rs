@@ -16,16 +16,14 @@ pub struct Family {
     /// `domain`, or `devices`.
     parent: &'static str,
     elements: &'static [&'static str],
-    /// Whether it is compared.
-    on: bool,
 }
 
 const fn domain(name: &'static str, elements: &'static [&'static str]) -> Family {
-    Family { name, parent: "domain", elements, on: true }
+    Family { name, parent: "domain", elements }
 }
 
 const fn devices(name: &'static str, elements: &'static [&'static str]) -> Family {
-    Family { name, parent: "devices", elements, on: true }
+    Family { name, parent: "devices", elements }
 }
 
 /// All that may stand in a domain.
@@ -50,12 +48,12 @@ pub const FAMILIES: &[Family] = &[
     domain("security", &["seclabel", "keywrap", "launchSecurity"]),
     domain("name spaces", &["lxc:namespace", "namespace"]),
     devices("emulator", &["emulator"]),
-    Family { on: false, ..devices("file systems", &["filesystem"]) },
-    Family { on: false, ..devices("disks", &["disk"]) },
+    devices("file systems", &["filesystem"]),
+    devices("disks", &["disk"]),
     devices("interfaces", &["interface"]),
     devices("character devices", &["console", "serial", "parallel", "channel"]),
     devices("host devices", &["hostdev"]),
-    Family { on: false, ..devices("controllers", &["controller", "lease"]) },
+    devices("controllers", &["controller", "lease"]),
     devices("screens", &["input", "graphics", "video", "sound", "audio", "hub"]),
     devices("redirection", &["redirdev", "redirfilter", "smartcard"]),
     devices(
@@ -99,7 +97,7 @@ impl<'g> Documents<'g> {
                 let named = |it: &&&Element| family.elements.contains(&it.attr("name").unwrap());
                 let patterns: Vec<_> = patterns.iter().filter(named).copied().collect();
                 assert!(!patterns.is_empty(), "the schema has nothing of '{}'", family.name);
-                if family.on && family.name.contains(filter) {
+                if family.name.contains(filter) {
                     families.push((family, patterns));
                 }
             }

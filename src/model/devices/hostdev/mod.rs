@@ -4,7 +4,7 @@ mod placement;
 mod scsi;
 mod subsystem;
 
-pub(super) use placement::{check as check_placement, place};
+pub(super) use placement::{check as check_placement, drive, place};
 pub(super) use subsystem::pci_driver;
 pub use subsystem::{GuestReset, StartupPolicy, Subsystem, UsbDevice};
 

@@ -1,19 +1,15 @@
 //! Where in a machine SCSI devices of the host are: each has a drive's address.
 
+use std::collections::BTreeSet;
+
 use super::{HostDevice, Subsystem};
 use crate::error::Result;
-use crate::model::shape;
+use crate::model::devices::implicit::MAX_IMPLIED;
+use crate::model::devices::info::Drive;
 use crate::xml::Element;
-
-/// Controller, bus, target and unit.
-type Drive = [u32; 4];
 
 /// Units of a controller.
 const UNITS: u32 = 7;
-
-/// The most controllers that a document may ask for without writing them down. libvirt has no
-/// limit, and makes as many as memory allows of one number.
-const MAX_CONTROLLERS: u32 = 1024;
 
 /// Fails when another SCSI device of the host has the address of a new one.
 pub(in crate::model::devices) fn check(
@@ -22,10 +18,10 @@ pub(in crate::model::devices) fn check(
     new: &HostDevice,
 ) -> Result<()> {
     let Some(drive) = drive(new) else { return Ok(()) };
-    let [controller, bus, target, unit] = drive;
-    if controller >= MAX_CONTROLLERS {
+    let Drive { controller, bus, target, unit } = drive;
+    if controller >= MAX_IMPLIED {
         return Err(element.unsupported(format_args!(
-            "the SCSI host device is on controller {controller}: at most {MAX_CONTROLLERS} \
+            "the SCSI host device is on controller {controller}: at most {MAX_IMPLIED} \
              controllers are supported"
         )));
     }
@@ -38,33 +34,27 @@ pub(in crate::model::devices) fn check(
     Ok(())
 }
 
-/// Gives every SCSI device without an address the first that is free. Returns the controllers that
-/// must be there.
-pub(in crate::model::devices) fn place(devices: &mut [HostDevice]) -> Vec<Element> {
-    let mut taken: std::collections::BTreeSet<_> = devices.iter().filter_map(drive).collect();
-    let mut free =
-        (0..).flat_map(|controller| (0..UNITS).map(move |unit| [controller, 0, 0, unit]));
+/// Gives every SCSI device without an address the first that is free, with those of the disks
+/// taken. Returns the last controller that must be there.
+pub(in crate::model::devices) fn place(
+    devices: &mut [HostDevice],
+    disks: impl Iterator<Item = Drive>,
+) -> Option<u32> {
+    let mut last = devices.iter().filter_map(drive).map(|drive| drive.controller).max();
+    let mut taken: BTreeSet<_> = devices.iter().filter_map(drive).chain(disks).collect();
+    let mut free = (0..).flat_map(|controller| {
+        (0..UNITS).map(move |unit| Drive { controller, bus: 0, target: 0, unit })
+    });
     for device in devices.iter_mut().filter(|device| is_scsi(device)) {
         if drive(device).is_some() {
             continue;
         }
-        let Some(place @ [controller, bus, target, unit]) = free.find(|it| !taken.contains(it))
-        else {
-            break;
-        };
+        let Some(place) = free.find(|it| !taken.contains(it)) else { break };
         taken.insert(place);
-        let numbers =
-            [("controller", controller), ("bus", bus), ("target", target), ("unit", unit)];
-        let mut attributes = vec![("type", "drive".to_owned())];
-        attributes.extend(numbers.map(|(name, number)| (name, number.to_string())));
-        device.kept.push(shape::element("address", &attributes, Vec::new()));
+        last = last.max(Some(place.controller));
+        device.kept.push(place.element());
     }
-    let last = taken.iter().map(|[controller, ..]| *controller).max();
-    let controller = |index: u32| {
-        let attributes = [("type", "scsi".to_owned()), ("index", index.to_string())];
-        shape::element("controller", &attributes, Vec::new())
-    };
-    last.into_iter().flat_map(|last| 0..=last).map(controller).collect()
+    last
 }
 
 fn is_scsi(device: &HostDevice) -> bool {
@@ -72,11 +62,9 @@ fn is_scsi(device: &HostDevice) -> bool {
 }
 
 /// The address of a SCSI device, if it has one.
-fn drive(device: &HostDevice) -> Option<Drive> {
+pub(in crate::model::devices) fn drive(device: &HostDevice) -> Option<Drive> {
     let address = device.kept.iter().find(|kept| kept.name == "address")?;
-    let number = |name| address.attr(name)?.parse().ok();
-    let drive = [number("controller")?, number("bus")?, number("target")?, number("unit")?];
-    Some(drive).filter(|_| is_scsi(device))
+    Drive::read(address).ok().filter(|_| is_scsi(device))
 }
 
 #[cfg(test)]

@@ -1,0 +1,128 @@
+//! `<auth>` and `<encryption>`: which secrets open a source. The secrets themselves are elsewhere.
+
+use crate::error::Result;
+
+use crate::model::shape::{self, Kind, Shape, attr};
+use crate::xml::{Element, Node};
+
+/// How to log in at the source's host.
+pub(crate) fn auth(element: &Element) -> Result<Element> {
+    let Some(user) = element.attr("username").filter(|user| !user.is_empty()) else {
+        return Err(element.error("missing username for auth"));
+    };
+    let mut attributes = Vec::new();
+    if let Some(kind) = element.attr("type") {
+        if !["none", "chap", "ceph"].contains(&kind) {
+            return Err(element.unsupported(format_args!(
+                "unknown auth type '{kind}': expected one of chap, ceph"
+            )));
+        }
+        attributes.extend(Some(("type", kind.to_owned())).filter(|_| kind != "none"));
+    }
+    attributes.push(("username", user.to_owned()));
+    let Some(secret) = element.child("secret") else {
+        return Err(element.error("Missing <secret> element in auth"));
+    };
+    let named = named(secret)?;
+    let kinds = ["none", "volume", "ceph", "iscsi", "tls", "vtpm"];
+    let Some(kind) = secret.attr("type").filter(|kind| kinds.contains(kind)) else {
+        let kind = secret.attr("type").unwrap_or("<null>");
+        return Err(secret.unsupported(format_args!(
+            "unknown secret type '{kind}': expected one of {}",
+            kinds.join(", ")
+        )));
+    };
+    let secret = shape::element("secret", &[("type", kind.to_owned()), named], Vec::new());
+    Ok(shape::element("auth", &attributes, vec![secret]))
+}
+
+/// Protocols have secrets of their own, or none; `element` is the one to name in errors.
+pub(crate) fn check_auth(auth: &Element, protocol: &str, element: &Element) -> Result<()> {
+    let kind = auth.child("secret").and_then(|secret| secret.attr("type")).unwrap_or_default();
+    let expected = match protocol {
+        "iscsi" => "iscsi",
+        "rbd" => "ceph",
+        "nbd" | "sheepdog" | "gluster" | "tftp" | "vxhs" | "nfs" => {
+            return Err(element.unsupported(format_args!(
+                "authentication is not supported for protocol '{protocol}'"
+            )));
+        }
+        _ => return Ok(()),
+    };
+    if kind != expected {
+        return Err(
+            element.unsupported(format_args!("invalid secret type '{kind}': expected {expected}"))
+        );
+    }
+    Ok(())
+}
+
+/// The name of a secret: its uuid or its usage.
+fn named(secret: &Element) -> Result<(&'static str, String)> {
+    match (secret.attr("uuid"), secret.attr("usage")) {
+        (None, None) => Err(secret.error("missing secret uuid or usage attribute")),
+        (Some(_), Some(_)) => Err(secret.error("either secret uuid or usage expected")),
+        (None, Some(usage)) => Ok(("usage", usage.to_owned())),
+        (Some(text), None) => match crate::model::identity::read_uuid(text) {
+            Some(uuid) => Ok(("uuid", uuid.to_string())),
+            None => Err(secret.error(format_args!("invalid secret uuid '{text}'"))),
+        },
+    }
+}
+
+/// How a source is encrypted.
+pub(crate) fn encryption(element: &Element) -> Result<Element> {
+    const ENGINE: Shape =
+        Shape::new("encryption", &[attr("engine", Kind::Word(&["qemu", "librbd"]))]);
+    let formats = ["default", "qcow", "luks", "luks2"];
+    let Some(format) = element.attr("format").filter(|format| !format.is_empty()) else {
+        let text = "unknown volume encryption format: expected one of";
+        return Err(element.error(format_args!("{text} {}", formats.join(", "))));
+    };
+    if !formats.contains(&format) {
+        return Err(element.unsupported(format_args!(
+            "unknown volume encryption format type {format}: expected one of {}",
+            formats.join(", ")
+        )));
+    }
+    let mut kept = shape::element("encryption", &[("format", format.to_owned())], Vec::new());
+    kept.attributes.extend(ENGINE.read(element)?.unwrap_or_default().attributes);
+    for secret in element.children_named("secret") {
+        match secret.attr("type") {
+            Some("passphrase") => (),
+            None => return Err(secret.error("unknown volume encryption secret type")),
+            Some(other) => {
+                return Err(secret.unsupported(format_args!(
+                    "unknown volume encryption secret type {other}: expected passphrase"
+                )));
+            }
+        }
+        let attributes = [("type", "passphrase".to_owned()), named(secret)?];
+        kept.children.push(Node::Element(shape::element("secret", &attributes, Vec::new())));
+    }
+    check_cipher(element, format)?;
+    Ok(kept)
+}
+
+/// The cipher is for those who make a volume; a domain has nothing to say about it.
+fn check_cipher(element: &Element, format: &str) -> Result<()> {
+    const SIZE: Shape = Shape::new("cipher", &[attr("size", Kind::Number).required()]);
+    if !["luks", "luks2"].contains(&format) {
+        return Ok(());
+    }
+    let (cipher, ivgen) = (element.child("cipher"), element.child("ivgen"));
+    let Some(cipher) = cipher else {
+        return match ivgen {
+            Some(ivgen) => Err(ivgen.error("ivgen element found, but cipher is missing")),
+            None => Ok(()),
+        };
+    };
+    if cipher.attr("name").is_none() {
+        return Err(cipher.error("cipher info missing 'name' attribute"));
+    }
+    SIZE.read(cipher)?;
+    if let Some(ivgen) = ivgen.filter(|ivgen| ivgen.attr("name").is_none()) {
+        return Err(ivgen.error("missing ivgen info name string"));
+    }
+    Err(cipher.unsupported("supplying <cipher> for domain disk definition is unnecessary"))
+}
