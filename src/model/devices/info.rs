@@ -335,10 +335,10 @@ pub(super) fn virtio_options(driver: &Element) -> Result<Vec<(String, String)>> 
 /// The address of a PCI device of the host: no type, all numbers.
 pub(super) fn pci_of_host(element: &Element) -> Result<Element> {
     let mut kept = shape::element("address", &[], Vec::new());
-    let address = pci(element)?;
+    pci(element)?;
     for (name, _, width) in PCI {
-        let value = address.attr(name).map_or_else(|| hex(0, width), str::to_owned);
-        kept.attributes.push((name.to_owned(), value));
+        let value = number_of(element, name)?.unwrap_or(0);
+        kept.attributes.push((name.to_owned(), hex(value, width)));
     }
     Ok(kept)
 }

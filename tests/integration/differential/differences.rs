@@ -108,6 +108,17 @@ pub const DIFFERENCES: &[Difference] = &[
         applies: |case| only_ours(case, &["Cannot parse socket address"]),
     },
     Difference {
+        row: "`<guest actual>` in a document",
+        applies: |case| differ_only_in(case, &["<guest "]),
+    },
+    Difference {
+        row: "`<lease>` without a `<lockspace>`",
+        applies: |case| {
+            refused(case, 1, "An error occurred, but the cause is unknown")
+                && message(case).contains("Missing 'lockspace' element for lease")
+        },
+    },
+    Difference {
         row: "`iothread` of a PCI controller",
         applies: |case| only_ours(case, &["'iothread' attribute only supported for virtio scsi"]),
     },

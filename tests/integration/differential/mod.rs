@@ -40,7 +40,7 @@ fn documents_are_read_as_libvirt_reads_them() {
         return;
     }
     differences::assert_documented();
-    let (count, seed) = (setting("NSVIRT_DOCUMENTS", 5000), setting("NSVIRT_SEED", 1));
+    let (count, seed) = (setting("NSVIRT_DOCUMENTS", 2000), setting("NSVIRT_SEED", 1));
     let mut definer = Definer::start();
     let mut report = Report::default();
     for_documents(count, seed, |document, families| {
