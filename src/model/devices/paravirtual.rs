@@ -122,8 +122,8 @@ pub(super) fn balloon(device: &Element) -> Result<Element> {
         Some("none") => Vec::new(),
         _ => Place::PLAIN.read(device)?,
     };
-    kept.children.extend(VIRTIO.read_one(device)?.map(Node::Element));
-    kept.children.extend(place.into_iter().map(Node::Element));
+    let parts = place.into_iter().chain(VIRTIO.read_one(device)?);
+    kept.children.extend(parts.map(Node::Element));
     Ok(kept)
 }
 
@@ -151,8 +151,8 @@ pub(super) fn vsock(device: &Element) -> Result<Element> {
     let options = virtio_options(device, kept.attr("model").is_some())?;
     let parts = [shape::element("cid", &attributes, Vec::new())]
         .into_iter()
-        .chain(options)
-        .chain(Place::PLAIN.read(device)?);
+        .chain(Place::PLAIN.read(device)?)
+        .chain(options);
     kept.children.extend(parts.map(Node::Element));
     Ok(kept)
 }
