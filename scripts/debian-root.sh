@@ -3,7 +3,8 @@
 #
 #   sh scripts/debian-root.sh DIR [MIRROR]
 #
-# It is what debootstrap makes, and one file less: the host name, which is the container's own.
+# It is what debootstrap makes, and one file less: the host name, which is the container's own. Two
+# units are masked that mount what is the host's, or fail where they may not.
 set -eu
 
 root=${1:?usage: debian-root.sh DIR [MIRROR]}
@@ -21,3 +22,6 @@ debootstrap --variant=minbase --include=systemd-sysv,dbus bookworm "$root" \
     "${2:-http://deb.debian.org/debian}"
 # debootstrap copies the host's; with it the container would call itself by the host's name.
 rm -f "$root/etc/hostname"
+for unit in sys-kernel-debug.mount sys-kernel-tracing.mount; do
+    ln -sf /dev/null "$root/etc/systemd/system/$unit"
+done

@@ -156,6 +156,14 @@ impl Group {
         self.v2(INIT)
     }
 
+    /// Directories of init's groups that a container manages itself: version 2, and the hierarchy
+    /// systemd names its units in. Limits are above them.
+    pub fn delegated(&self) -> Vec<PathBuf> {
+        let is_delegated = |h: &&Hierarchy| h.version == Version::V2 || h.controls("name=systemd");
+        let hierarchies = self.layout.hierarchies.iter().filter(is_delegated);
+        hierarchies.map(|hierarchy| self.directory(hierarchy, INIT)).collect()
+    }
+
     /// Kills every process of the container, frozen or not, and returns without waiting.
     pub fn kill(&self) -> Result<()> {
         if let Some(payload) = self.v2(PAYLOAD) {

@@ -5,46 +5,70 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::fcntl::OFlag;
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{chdir, execve, sethostname, setsid};
 
-use super::placement;
+use super::account::Identity;
+use super::owners::Owners;
+use super::placement::Groups;
 use super::protocol::{self, Attempt, Failure};
-use super::start::Report;
+use super::start::{self, Report};
 use super::tree;
+use super::user_namespace::Tree;
 use crate::plan::{MemoryPolicy, Plan};
 use crate::security::capabilities;
 use crate::sys::mount::DetachedMount;
-use crate::sys::{fd, link, mempolicy, tty};
+use crate::sys::{fd, keyring, link, mempolicy, tty};
 
 /// Turns this process into the container's init, or reports why it cannot and ends.
 ///
-/// Runs as process 1 of a new PID namespace, in new mount, UTS, IPC and (if planned) network
-/// namespaces, born in its version 2 control group, as root with all of the daemon's capabilities
+/// Runs as process 1 of a new PID namespace, in new mount, UTS, IPC and network namespaces as
+/// planned, born in its version 2 control group, as root with all of the daemon's capabilities
 /// and with a copy of the supervisor's memory and descriptors. There is no barrier: the supervisor
 /// prepared everything before the clone and only listens to `reporter` (see [`Report`]).
-pub(super) fn become_init(plan: &Plan, devpts: &DetachedMount, reporter: OwnedFd) -> ! {
-    let Err(failure) = set_up(plan, devpts, &reporter);
+///
+/// With ids of its own it is in a new user namespace instead of a mount namespace, with all
+/// capabilities in there and none on the host, and waits once, for its tree
+/// ([`super::user_namespace`] has the other side of the numbered steps).
+pub(super) fn become_init(
+    plan: &Plan,
+    devpts: &DetachedMount,
+    groups: &Groups<'_>,
+    reporter: OwnedFd,
+) -> ! {
+    let Err(failure) = set_up(plan, devpts, groups, &reporter);
     // Nobody is there to be told when this fails: the supervisor is gone, and so are we.
     let _ = protocol::send(reporter.as_fd(), &Report::Failed(failure), &[]);
     std::process::exit(1)
 }
 
-fn set_up(plan: &Plan, devpts: &DetachedMount, reporter: &OwnedFd) -> Result<Infallible, Failure> {
+fn set_up(
+    plan: &Plan,
+    devpts: &DetachedMount,
+    groups: &Groups<'_>,
+    reporter: &OwnedFd,
+) -> Result<Infallible, Failure> {
     prctl::set_pdeathsig(Signal::SIGKILL).attempt("die with the supervisor", "")?;
-    placement::join_v1(&plan.placement.init_tasks)?;
+    groups.join()?;
     unshare(CloneFlags::CLONE_NEWCGROUP).attempt("create a cgroup namespace", "")?;
-    umask(Mode::empty());
-    tree::build(plan, devpts)?;
+    if plan.id_maps.is_empty() {
+        umask(Mode::empty());
+        tree::build(plan, devpts, &Owners::new(&plan.id_maps, None))?;
+    } else {
+        enter_tree(reporter)?;
+    }
     umask(Mode::from_bits_truncate(0o022));
-    sethostname(&plan.hostname).attempt("set the host name to", &plan.hostname)?;
+    if let Some(name) = &plan.hostname {
+        sethostname(name).attempt("set the host name to", name)?;
+    }
     if plan.private_network {
         link::loopback_up().attempt("bring up link", "lo")?;
     }
-    take_console()?;
+    let identity = Identity::find(plan.init.account.as_ref(), &plan.id_maps)?;
+    take_console(&identity)?;
     check_init(plan)?;
     chdir(plan.init.directory.as_str())
         .attempt("change to init's directory", &plan.init.directory)?;
@@ -53,20 +77,38 @@ fn set_up(plan: &Plan, devpts: &DetachedMount, reporter: &OwnedFd) -> Result<Inf
     }
     take_memory_from(&plan.memory_policy)?;
     reset_signals()?;
+    keyring::join_new_session().attempt("leave the session keyring", "")?;
+    capabilities::bound(plan.drop_capabilities).attempt("drop capabilities", "")?;
+    identity.assume()?;
     capabilities::drop(plan.drop_capabilities).attempt("drop capabilities", "")?;
+    // Again, as changing ids forgets it; if the supervisor is gone already, the report fails.
+    prctl::set_pdeathsig(Signal::SIGKILL).attempt("die with the supervisor", "")?;
     keep_only_standard(reporter)?;
     protocol::send(reporter.as_fd(), &Report::SetUp, &[])
         .attempt("report to the supervisor", "")?;
     execute(plan)
 }
 
+/// Waits for a tree made by somebody with rights on the host, and becomes root in there.
+fn enter_tree(reporter: &OwnedFd) -> Result<(), Failure> {
+    // 1.
+    protocol::send(reporter.as_fd(), &Report::Entered, &[])
+        .attempt("report to the supervisor", "")?;
+    // 2.
+    let told = protocol::receive::<Tree>(reporter.as_fd()).attempt("wait for the tree", "")?;
+    let tree = told.and_then(|(Tree, mut fds)| fds.pop()).ok_or_else(start::killed)?;
+    setns(tree, CloneFlags::CLONE_NEWNS).attempt("enter the tree", "")?;
+    Identity::default().assume()
+}
+
 /// The first terminal becomes standard input, output and error, and the controlling terminal.
-fn take_console() -> Result<(), Failure> {
+fn take_console(identity: &Identity) -> Result<(), Failure> {
     const CONSOLE: &str = "/dev/console";
     setsid().attempt("start a session", "")?;
     let console = nix::fcntl::open(CONSOLE, OFlag::O_RDWR | OFlag::O_NOCTTY, Mode::empty())
         .attempt("open", CONSOLE)?;
     tty::make_controlling(console.as_fd()).attempt("take the controlling terminal", CONSOLE)?;
+    identity.own(&console).attempt("give init its terminal", CONSOLE)?;
     for number in 0..=2 {
         fd::become_standard(console.as_fd(), number).attempt("use as standard I/O", CONSOLE)?;
     }

@@ -3,7 +3,7 @@
 //! Neither side can stop the other. What the container prints goes to the host's terminal; when
 //! nobody reads there, the newest [`OUTPUT_LIMIT`] bytes are kept and older ones are lost, so that
 //! init never waits for a reader. What is typed on the host is taken only as fast as the container
-//! reads it.
+//! reads it. A log, if there is one, gets everything, read or not.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,12 +13,16 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 use nix::unistd::{read, write};
 
+use super::console_log::Log;
 use super::protocol::{Attempt, Failure};
 use super::start::{Terminal, open_master};
+use crate::plan;
 use crate::sys::tty;
 
 /// Output kept for a reader that comes later, in bytes.
 const OUTPUT_LIMIT: usize = 64 << 10;
+/// Output taken at once, in bytes: a terminal holds no more.
+const CHUNK: usize = 4 << 10;
 /// Input taken from the host ahead of the container, in bytes.
 const INPUT_LIMIT: usize = 4 << 10;
 
@@ -28,19 +32,22 @@ pub(super) struct Console {
     /// Held open so that the master never hangs up while clients come and go.
     _slave: OwnedFd,
     path: String,
+    log: Option<Log>,
     output: VecDeque<u8>,
     input: VecDeque<u8>,
 }
 
 impl Console {
     /// Opens a terminal on the host, in raw mode: the container's own terminal does the editing.
-    pub(super) fn open() -> Result<Self, Failure> {
+    pub(super) fn open(plan: &plan::Console) -> Result<Self, Failure> {
+        let log = plan.log.as_ref().map(Log::open).transpose()?;
         let host = open_master(None, c"/dev/ptmx").attempt("open a terminal", "/dev/ptmx")?;
         let slave = tty::open_slave(host.as_fd()).attempt("open a terminal", "")?;
         tty::make_raw(slave.as_fd()).attempt("switch a terminal to raw mode", "")?;
         let number = tty::number(host.as_fd()).attempt("number a terminal", "")?;
         let path = format!("/dev/pts/{number}");
-        Ok(Self { host, _slave: slave, path, output: VecDeque::new(), input: VecDeque::new() })
+        let (output, input) = (VecDeque::new(), VecDeque::new());
+        Ok(Self { host, _slave: slave, path, log, output, input })
     }
 
     /// The host's terminal, for clients that open it by path.
@@ -65,9 +72,14 @@ impl Console {
 
     /// Moves what can be moved, without waiting.
     pub(super) fn relay(&mut self, terminal: &Terminal) -> io::Result<()> {
-        take(terminal.master.as_fd(), &mut self.output, OUTPUT_LIMIT, true)?;
+        let printed = take(terminal.master.as_fd(), CHUNK)?;
+        if let Some(log) = &mut self.log {
+            log.keep(&printed);
+        }
+        self.output.extend(printed);
+        self.output.drain(..self.output.len().saturating_sub(OUTPUT_LIMIT));
         give(self.host.as_fd(), &mut self.output)?;
-        take(self.host.as_fd(), &mut self.input, INPUT_LIMIT, false)?;
+        self.input.extend(take(self.host.as_fd(), INPUT_LIMIT.saturating_sub(self.input.len()))?);
         give(terminal.master.as_fd(), &mut self.input)
     }
 
@@ -77,27 +89,16 @@ impl Console {
     }
 }
 
-/// Reads once into a buffer that keeps its newest bytes (`discard`) or refuses to grow.
-fn take(
-    from: BorrowedFd<'_>,
-    buffer: &mut VecDeque<u8>,
-    limit: usize,
-    discard: bool,
-) -> io::Result<()> {
-    if !discard && buffer.len() >= limit {
-        return Ok(());
-    }
-    let mut bytes = [0; 4096];
+/// Reads once, at most so much; nothing if there is nothing to read now.
+fn take(from: BorrowedFd<'_>, most: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; most];
     let length = match read(from, &mut bytes) {
         // EIO: no slave is open, which ends when a program opens one.
-        Err(Errno::EAGAIN | Errno::EINTR | Errno::EIO) => return Ok(()),
+        Err(Errno::EAGAIN | Errno::EINTR | Errno::EIO) => 0,
         result => result?,
     };
-    buffer.extend(bytes.iter().take(length));
-    if discard {
-        buffer.drain(..buffer.len().saturating_sub(limit));
-    }
-    Ok(())
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 /// Writes once, as much as the other side takes.

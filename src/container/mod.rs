@@ -6,18 +6,25 @@
 //!    hears that it listens, writes its record and says [`protocol::Request::Go`] ([`supervisor`],
 //!    [`listener`]).
 //! 2. The supervisor makes the terminals and clones a child into new namespaces ([`start`]).
-//! 3. The child makes itself a container, step by step, and executes init ([`child`], [`tree`]).
+//! 3. The child makes itself a container, step by step, and executes init ([`child`], [`tree`],
+//!    [`account`]); where it has ids of its own, with help from outside ([`user_namespace`]).
 //! 4. The supervisor reports, then relays consoles and answers the daemon until init ends
 //!    ([`supervisor`], [`console`]).
 //!
 //! A failure anywhere before exec comes back as one [`protocol::Failure`] and leaves nothing: the
 //! mounts die with the child's namespace.
 
+mod account;
 mod child;
 mod console;
+mod console_log;
+mod guard;
 mod listener;
+mod owners;
+mod place;
 mod placement;
 pub mod protocol;
 mod start;
 pub mod supervisor;
 mod tree;
+mod user_namespace;

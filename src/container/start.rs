@@ -10,9 +10,10 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::stat::Mode;
 use serde::{Deserialize, Serialize};
 
+use super::placement::Groups;
 use super::protocol::{Attempt, Failure};
-use super::{child, protocol};
-use crate::plan::{Plan, attributes};
+use super::{child, protocol, user_namespace};
+use crate::plan::{IdMaps, Namespace, Plan, attributes};
 use crate::sys::clone::{Side, clone3};
 use crate::sys::mount::{DetachedMount, new_filesystem};
 use crate::sys::{pidfd, tty};
@@ -21,6 +22,10 @@ use crate::sys::{pidfd, tty};
 /// executed: its end of the socket is close-on-exec.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Report {
+    /// From a child with ids of its own: it waits for its tree.
+    Entered,
+    /// From the builder of its tree, whose mount namespace comes along.
+    Built,
     /// Everything is done but to execute init.
     SetUp,
     /// A step failed, and the child ends.
@@ -42,23 +47,28 @@ pub(super) struct Terminal {
     /// The side the supervisor reads and writes, non-blocking.
     pub(super) master: OwnedFd,
     /// Held open so that the master never hangs up while programs inside come and go.
-    _slave: OwnedFd,
+    pub(super) slave: OwnedFd,
 }
 
 /// Starts the container and returns when init has been executed.
 pub(super) fn start(plan: &Plan) -> Result<Init, Failure> {
-    let (devpts, terminals) = terminals(plan.consoles)?;
+    let (devpts, terminals) = terminals(plan)?;
     let kind = SockType::SeqPacket;
     let (report, reporter) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC)
         .attempt("make a socket pair", "")?;
-    let group = group(plan)?;
+    let (groups, group) = (Groups::open(&plan.placement.init_tasks)?, group(plan)?);
     let side = clone3(namespaces(plan), group.as_ref().map(File::as_fd))
         .attempt("create the container's namespaces", "")?;
     match side {
-        Side::Child => child::become_init(plan, &devpts, reporter),
+        Side::Child => child::become_init(plan, &devpts, &groups, reporter),
         Side::Parent { pid, pidfd } => {
             drop(reporter);
-            match hear(&report) {
+            let set_up = if plan.id_maps.is_empty() {
+                Ok(())
+            } else {
+                user_namespace::set_up(plan, &devpts, pid, &pidfd, &report)
+            };
+            match set_up.and_then(|()| hear(&report)) {
                 Ok(()) => Ok(Init { pid, pidfd, terminals }),
                 Err(failure) => Err(reap(&pidfd, failure)),
             }
@@ -74,16 +84,19 @@ fn hear(report: &OwnedFd) -> Result<(), Failure> {
             Some((Report::SetUp, _)) => set_up = true,
             Some((Report::Failed(failure), _)) => return Err(failure),
             None if set_up => return Ok(()),
-            None => {
-                return Err(Failure {
-                    attempt: "set up the container: its first process was killed, which happens \
-                              when its memory limit leaves no room for it"
-                        .to_owned(),
-                    path: String::new(),
-                    errno: 0,
-                });
-            }
+            Some((Report::Entered | Report::Built, _)) | None => return Err(killed()),
         }
+    }
+}
+
+/// Why one of the first processes says no more.
+pub(super) fn killed() -> Failure {
+    Failure {
+        attempt: "set up the container: its first process was killed, which happens when its \
+                  memory limit leaves no room for it"
+            .to_owned(),
+        path: String::new(),
+        errno: 0,
     }
 }
 
@@ -104,29 +117,44 @@ fn group(plan: &Plan) -> Result<Option<File>, Failure> {
     group.map(|path| File::open(path).attempt("open control group", path.display())).transpose()
 }
 
+/// What the child is born into. A user namespace comes first, and the others belong to it; the
+/// child's mounts are then made for it. What is shared is the supervisor's own by now.
 fn namespaces(plan: &Plan) -> u64 {
-    let mut flags = CloneFlags::CLONE_NEWNS
-        | CloneFlags::CLONE_NEWPID
-        | CloneFlags::CLONE_NEWUTS
-        | CloneFlags::CLONE_NEWIPC;
-    if plan.private_network {
-        flags |= CloneFlags::CLONE_NEWNET;
-    }
+    let mut flags = CloneFlags::CLONE_NEWPID;
+    flags.insert(if plan.id_maps.is_empty() {
+        CloneFlags::CLONE_NEWNS
+    } else {
+        CloneFlags::CLONE_NEWUSER
+    });
+    let is_shared = |kind| plan.shared_namespaces.contains(&kind);
+    flags.set(CloneFlags::CLONE_NEWUTS, !is_shared(Namespace::Uts));
+    flags.set(CloneFlags::CLONE_NEWIPC, !is_shared(Namespace::Ipc));
+    flags.set(CloneFlags::CLONE_NEWNET, plan.private_network);
     flags.bits() as u64
 }
 
 /// An instance of devpts for the container, with its terminals opened in it: they are numbered
 /// from 0 in order.
-fn terminals(count: usize) -> Result<(DetachedMount, Vec<Terminal>), Failure> {
-    let options = [("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")];
+fn terminals(plan: &Plan) -> Result<(DetachedMount, Vec<Terminal>), Failure> {
+    // The group tty, by its number in every distribution.
+    let group = if plan.id_maps.is_empty() {
+        5
+    } else {
+        let root = user_namespace::root_of(&plan.id_maps).1;
+        IdMaps::outside(&plan.id_maps.gids, 5).unwrap_or(root)
+    };
+    let options = [("ptmxmode", "0666"), ("mode", "0620"), ("gid", &group.to_string())];
     let devpts = new_filesystem("devpts", &options, attributes::NOSUID | attributes::NOEXEC)
         .attempt("make an instance of devpts", "")?;
-    let terminals = (0..count).map(|_| {
+    let terminals = plan.consoles.iter().map(|_| {
         let master = open_master(Some(&devpts), c"ptmx").attempt("open a terminal", "ptmx")?;
         let slave = tty::open_slave(master.as_fd()).attempt("open a terminal", "")?;
-        Ok(Terminal { master, _slave: slave })
+        Ok(Terminal { master, slave })
     });
-    let terminals = terminals.collect::<Result<_, Failure>>()?;
+    let terminals = terminals.collect::<Result<Vec<_>, Failure>>()?;
+    if !plan.id_maps.is_empty() {
+        user_namespace::hand_over(plan, &devpts, &terminals)?;
+    }
     Ok((devpts, terminals))
 }
 

@@ -11,15 +11,19 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{chdir, setsid};
 
 use super::console::Console;
+use super::guard::Guard;
 use super::listener::Listener;
+use super::placement::{self, Groups};
 use super::protocol::{self, Attempt, Exit, Failure, Message, Request};
-use super::{placement, start};
-use crate::plan::Plan;
+use super::start;
+use crate::plan::{Namespace, Plan};
 use crate::sys::{self, pidfd, tty};
 
 /// Runs one container from its plan on descriptor 0, talking to the daemon on descriptor 1.
@@ -38,6 +42,8 @@ pub fn run() -> ExitCode {
 
 fn take_over() -> Result<(Plan, OwnedFd), Failure> {
     sys::fd::close_inherited().attempt("close inherited descriptors", "")?;
+    // It is executed by the number of a descriptor.
+    prctl::set_name(c"nsvirt-lxc").attempt("take a name", "")?;
     let plan = sys::fd::take_standard(0).attempt("take over the plan", "")?;
     let daemon = sys::fd::take_standard(1).attempt("take over the daemon's socket", "")?;
     let mut text = Vec::new();
@@ -51,7 +57,8 @@ fn supervise(plan: Plan, daemon: OwnedFd) -> Result<(), Failure> {
         Ok(Some((listener, consoles, init))) => {
             let daemon = Some(daemon);
             let consoles = consoles.into_iter().map(Some).collect();
-            let mut supervisor = Supervisor { plan, listener, daemon, consoles, init };
+            let guard = Guard::new(plan.restart_on_reboot)?;
+            let mut supervisor = Supervisor { plan, listener, daemon, consoles, init, guard };
             let result = supervisor.run();
             result.and(supervisor.listener.close())
         }
@@ -98,12 +105,31 @@ fn wait_and_start(
 ) -> Result<Option<(Vec<Console>, start::Init)>, Failure> {
     protocol::send(daemon.as_fd(), &Message::Listening, &[]).attempt("tell the daemon", "")?;
     let request = protocol::receive::<Request>(daemon.as_fd());
-    let Some((Request::Go, _)) = request.attempt("hear from the daemon", "")? else {
+    let Some((Request::Go, shared)) = request.attempt("hear from the daemon", "")? else {
         // The daemon gave up, or died before it said Go.
         return Ok(None);
     };
-    let consoles = (0..plan.consoles).map(|_| Console::open()).collect::<Result<Vec<_>, _>>()?;
+    enter_shared(&plan.shared_namespaces, shared)?;
+    let consoles = plan.consoles.iter().map(Console::open).collect::<Result<Vec<_>, _>>()?;
     Ok(Some((consoles, start::start(plan)?)))
+}
+
+/// Enters the namespaces that the container takes from elsewhere, for good: children inherit them,
+/// also after a reboot, and they last as long as the supervisor.
+fn enter_shared(kinds: &[Namespace], shared: Vec<OwnedFd>) -> Result<(), Failure> {
+    if kinds.len() != shared.len() {
+        let error = io::Error::from(io::ErrorKind::InvalidInput);
+        return Err(error).attempt("enter shared namespaces", "");
+    }
+    for (kind, namespace) in kinds.iter().zip(shared) {
+        let flag = match kind {
+            Namespace::Network => CloneFlags::CLONE_NEWNET,
+            Namespace::Ipc => CloneFlags::CLONE_NEWIPC,
+            Namespace::Uts => CloneFlags::CLONE_NEWUTS,
+        };
+        setns(namespace, flag).attempt("enter the shared namespace", kind.file())?;
+    }
+    Ok(())
 }
 
 struct Supervisor {
@@ -114,6 +140,7 @@ struct Supervisor {
     /// The host's side of each console; one that failed is given up, the container goes on.
     consoles: Vec<Option<Console>>,
     init: start::Init,
+    guard: Guard,
 }
 
 /// What woke the supervisor.
@@ -128,8 +155,9 @@ struct Events {
 impl Supervisor {
     fn run(&mut self) -> Result<(), Failure> {
         self.announce_running();
-        placement::join_v1(&self.plan.placement.supervisor_tasks)?;
+        Groups::open(&self.plan.placement.supervisor_tasks)?.join()?;
         placement::join_v2(&self.plan.placement.supervisor_v2)?;
+        self.guard.lower()?;
         loop {
             let events = self.wait().attempt("wait for events", "")?;
             for (number, _) in events.consoles.iter().enumerate().filter(|(_, ready)| **ready) {
@@ -218,7 +246,8 @@ impl Supervisor {
         if !self.plan.restart_on_reboot || exit != Exit::Signal(Signal::SIGHUP as i32) {
             return false;
         }
-        match self.restarted() {
+        let restarted = self.restarted();
+        match restarted.and_then(|init| self.guard.lower().map(|()| init)) {
             Ok(init) => {
                 self.init = init;
                 let message = Message::Rebooted { init: self.init.pid };
@@ -233,6 +262,7 @@ impl Supervisor {
     }
 
     fn restarted(&self) -> Result<start::Init, Failure> {
+        self.guard.raise()?;
         let v1 = self.plan.placement.init_tasks.iter().filter_map(|file| file.parent());
         let v2 = self.plan.placement.init_v2.iter().map(PathBuf::as_path);
         v1.chain(v2).try_for_each(placement::reset)?;

@@ -5,31 +5,39 @@
 //! there on a symbolic link in the container can lead nowhere but into the container.
 
 use std::ffi::CString;
-use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sys::stat::{Mode, SFlag, fstat, makedev, mknod};
-use nix::unistd::{fchdir, pivot_root};
+use nix::sys::stat::{Mode, SFlag, fstat, makedev, mknodat};
+use nix::unistd::{fchdir, pivot_root, symlinkat};
 
+use super::owners::Owners;
+use super::place::{self, Links};
 use super::protocol::{Attempt, Failure};
 use crate::plan::{Plan, Root, Source, Step, attributes};
 use crate::sys::mount::{self as mounts, DetachedMount};
 
+/// Where the kernel's file systems are, and where nothing else may pretend to be.
+const KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
+
 /// Builds the tree of the plan and makes it this process's `/`.
 ///
-/// Runs in the child, in its own mount namespace, with `umask` 0.
-pub(super) fn build(plan: &Plan, devpts: &DetachedMount) -> Result<(), Failure> {
+/// Runs in a mount namespace of its own, with `umask` 0: in the child, or for a child with ids of
+/// its own in the builder ([`super::user_namespace`]).
+pub(super) fn build(
+    plan: &Plan,
+    devpts: &DetachedMount,
+    owners: &Owners<'_>,
+) -> Result<(), Failure> {
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_PRIVATE | MsFlags::MS_REC, None::<&str>)
         .attempt("make mounts private below", "/")?;
-    let sources = open_sources(plan)?;
-    enter_root(&plan.root)?;
+    let sources = open_sources(plan, owners)?;
+    enter_root(&plan.root, owners)?;
     for (step, source) in plan.steps.iter().zip(sources) {
         carry_out(step, source, devpts)?;
     }
@@ -37,10 +45,13 @@ pub(super) fn build(plan: &Plan, devpts: &DetachedMount) -> Result<(), Failure> 
 }
 
 /// Copies of the parts of the host that the plan mounts, in the order of its steps.
-fn open_sources(plan: &Plan) -> Result<Vec<Option<DetachedMount>>, Failure> {
+fn open_sources(plan: &Plan, owners: &Owners<'_>) -> Result<Vec<Option<DetachedMount>>, Failure> {
     let source = |step: &Step| match step {
         Step::Mount { source: Source::Host(path), .. } => {
-            clone_tree(path, false).attempt("open file system source", path.display()).map(Some)
+            let mount =
+                clone_tree(path, false).attempt("open file system source", path.display())?;
+            owners.map(&mount, path)?;
+            Ok(Some(mount))
         }
         _ => Ok(None),
     };
@@ -52,10 +63,11 @@ fn clone_tree(path: &Path, recursive: bool) -> io::Result<DetachedMount> {
 }
 
 /// Makes the root `/` and lets the host's tree go.
-fn enter_root(root: &Root) -> Result<(), Failure> {
+fn enter_root(root: &Root, owners: &Owners<'_>) -> Result<(), Failure> {
     let source = root.source.display();
     let tree =
         clone_tree(&root.source, true).attempt("open root file system", source.to_string())?;
+    owners.map_root(&tree, &root.source)?;
     if root.readonly {
         mounts::set_attributes(tree.as_fd(), attributes::RDONLY, 0, true)
             .attempt("make read-only root file system", &source)?;
@@ -87,22 +99,37 @@ fn carry_out(
             let what = describe(from);
             attach(&mount.attempt(&format!("mount {what} on"), target)?, target)
         }
-        Step::Directory { path } => directory(Path::new(path)).attempt("create directory", path),
+        Step::Directory { path } => place::directory(Path::new(path), links(path))
+            .map(drop)
+            .attempt("create directory", path),
         Step::Device { path, major, minor } => {
-            let mode = Mode::from_bits_truncate(0o666);
-            mknod(path.as_str(), SFlag::S_IFCHR, mode, makedev((*major).into(), (*minor).into()))
-                .attempt("create device", path)
+            device(path, *major, *minor).attempt("create device", path)
         }
-        Step::Link { path, target } => {
-            std::os::unix::fs::symlink(target, path).attempt("create symbolic link", path)
-        }
+        Step::Link { path, target } => link(path, target).attempt("create symbolic link", path),
     }
+}
+
+fn links(path: &str) -> Links {
+    let is_kernels = KERNEL.iter().any(|top| Path::new(path).starts_with(top));
+    if is_kernels { Links::Refused } else { Links::Inside }
+}
+
+fn device(path: &str, major: u32, minor: u32) -> io::Result<()> {
+    let (parent, name) = place::parent(Path::new(path), links(path))?;
+    let mode = Mode::from_bits_truncate(0o666);
+    let number = makedev(major.into(), minor.into());
+    Ok(mknodat(parent, name.as_path(), SFlag::S_IFCHR, mode, number)?)
+}
+
+fn link(path: &str, target: &str) -> io::Result<()> {
+    let (parent, name) = place::parent(Path::new(path), links(path))?;
+    Ok(symlinkat(target, parent, name.as_path())?)
 }
 
 /// Unmounts all that is stacked at a path; nothing there is fine.
 fn clear(path: &str) -> nix::Result<()> {
     loop {
-        match umount2(path, MntFlags::MNT_DETACH) {
+        match umount2(path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
             Ok(()) => {}
             Err(Errno::EINVAL | Errno::ENOENT) => return Ok(()),
             Err(error) => return Err(error),
@@ -119,17 +146,19 @@ fn inside(source: &Source, wanted: u64) -> io::Result<DetachedMount> {
             mounts::new_filesystem(kind, &options, wanted)
         }
         Source::Inside(path) => {
-            let mount = clone_tree(Path::new(path), false)?;
+            let mount = clone_inside(path)?;
             let writable = attributes::RDONLY & !wanted;
             mounts::set_attributes(mount.as_fd(), wanted, writable, false)?;
             Ok(mount)
         }
-        Source::Console(number) => {
-            restrict(clone_tree(Path::new(&format!("/dev/pts/{number}")), false)?, wanted)
-        }
+        Source::Console(number) => restrict(clone_inside(&format!("/dev/pts/{number}"))?, wanted),
         // Both were opened before the host's tree went; there is no step that comes here.
         Source::Host(_) | Source::Terminals => Err(io::Error::from(io::ErrorKind::InvalidInput)),
     }
+}
+
+fn clone_inside(path: &str) -> io::Result<DetachedMount> {
+    mounts::clone_place(place::find(Path::new(path), links(path))?.as_fd())
 }
 
 fn restrict(mount: DetachedMount, attributes: u64) -> io::Result<DetachedMount> {
@@ -153,28 +182,7 @@ fn describe(source: &Source) -> String {
 fn attach(mount: &DetachedMount, target: &str) -> Result<(), Failure> {
     let kind = fstat(mount).attempt("examine what goes on", target)?.st_mode & SFlag::S_IFMT.bits();
     let is_directory = kind == SFlag::S_IFDIR.bits();
-    let path = OFlag::O_PATH | OFlag::O_CLOEXEC;
-    let place = match open(target, path, Mode::empty()) {
-        Err(Errno::ENOENT) => {
-            create(Path::new(target), is_directory).attempt("create mount point", target)?;
-            open(target, path, Mode::empty())
-        }
-        result => result,
-    };
-    let place = place.attempt("open mount point", target)?;
+    let make = if is_directory { place::directory } else { place::file };
+    let place = make(Path::new(target), links(target)).attempt("open mount point", target)?;
     mounts::attach(mount, place.as_fd()).attempt("mount on", target)
-}
-
-fn create(path: &Path, is_directory: bool) -> io::Result<()> {
-    if is_directory {
-        return directory(path);
-    }
-    if let Some(parent) = path.parent() {
-        directory(parent)?;
-    }
-    File::create(path).map(drop)
-}
-
-fn directory(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o755).create(path)
 }

@@ -14,6 +14,8 @@ pub struct Config {
     /// Let a domain without a file system for `/` run on the host's own, writable root. libvirt
     /// does so; a booting init started that way takes the host apart.
     pub allow_host_root: bool,
+    /// Let `<idmap>` make a container's ids the host's root, from which it is to protect.
+    pub allow_host_root_ids: bool,
     /// Parent of the containers' control groups, such as `/machine`.
     pub partition: Option<String>,
     /// Where control groups are mounted; `/sys/fs/cgroup`.
@@ -24,6 +26,8 @@ pub struct Config {
     pub systemd: Option<String>,
     /// The supervisor's program; by default `nsvirt-lxc` beside the daemon's own.
     pub supervisor: Option<PathBuf>,
+    /// Where network namespaces have names for `<lxc:sharenet type='netns'>`; `/run/netns`.
+    pub netns_directory: Option<PathBuf>,
 }
 
 impl Config {

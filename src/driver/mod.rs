@@ -13,9 +13,11 @@ mod impact;
 mod init_request;
 pub mod lifecycle;
 mod metadata;
+mod namespaces;
 mod native;
 mod open;
 mod operations;
+mod program;
 mod registry;
 mod run;
 mod schema;
@@ -54,7 +56,9 @@ pub struct Driver {
     host: plan::Host,
     layout: Layout,
     partition: String,
-    supervisor: PathBuf,
+    supervisor: program::Program,
+    /// Where network namespaces have names.
+    netns: PathBuf,
     store: store::Store,
     systemd: Option<systemd::Systemd>,
     registry: registry::Registry,
@@ -144,7 +148,7 @@ impl Driver {
 
     /// `<capabilities>`: what the host is, and which guests it can have. Read anew at each call.
     pub fn capabilities(&self) -> String {
-        let emulator = self.supervisor.to_string_lossy();
+        let emulator = self.supervisor.path().to_string_lossy();
         host::capabilities::capabilities(&self.facts(&emulator), &self.topology())
     }
 
@@ -157,7 +161,7 @@ impl Driver {
         machine: &str,
         virttype: &str,
     ) -> Result<String> {
-        let own = self.supervisor.to_string_lossy();
+        let own = self.supervisor.path().to_string_lossy();
         let wanted = host::capabilities::Wanted { emulator, arch, machine, virttype };
         host::capabilities::domain_capabilities(&self.facts(&own), &self.topology(), &wanted)
     }

@@ -8,6 +8,7 @@ use tokio::sync::broadcast;
 use super::config::{Config, Paths};
 use super::domain::{Domain, Run};
 use super::lifecycle::State;
+use super::program::Program;
 use super::run::{meet, reason};
 use super::store::{Record, Store};
 use super::supervisor::{Process, Supervisor};
@@ -43,7 +44,8 @@ impl Driver {
             host: host::probe(config, paths, &layout)?,
             layout,
             partition: config.partition.clone().unwrap_or_else(|| paths.partition.clone()),
-            supervisor,
+            supervisor: Program::new(supervisor),
+            netns: config.netns_directory.clone().unwrap_or_else(|| "/run/netns".into()),
             store,
             systemd: systemd(config, paths).await?,
             registry: registry::Registry::default(),
@@ -100,7 +102,7 @@ impl Driver {
         // Nothing is published before it answers, so that its end meanwhile is ours to clear.
         let watch = tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
         live.id = Some(run.supervisor.pid);
-        if let Err(error) = meet(&run, &Request::Attach, &mut live).await {
+        if let Err(error) = meet(&run, &Request::Attach, &[], &mut live).await {
             watch.abort();
             domain.set_run(None);
             tracing::warn!("domain '{}' did not survive: {error}", domain.name);

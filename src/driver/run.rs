@@ -1,6 +1,6 @@
 //! Starting a container, watching it, and clearing up after it.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,6 +82,7 @@ impl Driver {
         scope: Option<&Scope>,
         live: &mut Document,
     ) -> Result<()> {
+        let shared = self.open_shared(live)?;
         self.record(None, group, live)?;
         let supervisor = Supervisor::spawn(&self.supervisor, plan, self.store.log(&domain.name)?)?;
         let pid = supervisor.pid;
@@ -96,7 +97,7 @@ impl Driver {
         run.supervisor.listening().await?;
         live.id = Some(pid);
         self.record(Some(pid), group, live)?;
-        meet(&run, &Request::Go, live).await?;
+        meet(&run, &Request::Go, &shared, live).await?;
         self.register(domain, &run).await;
         Ok(())
     }
@@ -234,8 +235,13 @@ impl Driver {
 }
 
 /// Asks a supervisor for its container, and fills in what is only known while it runs.
-pub(super) async fn meet(run: &Run, request: &Request, live: &mut Document) -> Result<()> {
-    let (answer, mut fds) = run.supervisor.request(request).await?;
+pub(super) async fn meet(
+    run: &Run,
+    request: &Request,
+    shared: &[OwnedFd],
+    live: &mut Document,
+) -> Result<()> {
+    let (answer, mut fds) = run.supervisor.request(request, shared).await?;
     match (answer, fds.pop()) {
         (Message::Running { init, consoles }, Some(pidfd)) => {
             run.set_init(init.try_into().unwrap_or_default(), pidfd);
@@ -257,6 +263,7 @@ fn placement(group: &Group) -> Placement {
         supervisor_v2: group.supervisor_v2().into_iter().collect(),
         init_tasks: group.init_tasks(),
         init_v2: group.init_v2().into_iter().collect(),
+        delegated: group.delegated(),
     }
 }
 

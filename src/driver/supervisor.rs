@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Mutex, mpsc};
 
+use super::program::Program;
 use crate::container::protocol::{self, Exit, Message, Request};
 use crate::error::{Error, ErrorCode, Result};
 use crate::plan::Plan;
@@ -54,12 +56,13 @@ pub(super) enum Notice {
 
 impl Supervisor {
     /// Executes a supervisor with a plan. It waits for [`Request::Go`].
-    pub(super) fn spawn(program: &Path, plan: &Plan, log: File) -> Result<Self> {
+    pub(super) fn spawn(program: &Program, plan: &Plan, log: File) -> Result<Self> {
         let spawn = || -> io::Result<Self> {
             let (ours, theirs) =
                 socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
             fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-            let child = Command::new(program)
+            let child = Command::new(program.sealed()?)
+                .arg0(program.path())
                 .arg(&plan.name)
                 .env_clear()
                 .stdin(Stdio::from(in_memory(plan)?))
@@ -69,7 +72,7 @@ impl Supervisor {
             Self::new(child.id(), ours)
         };
         spawn().map_err(|e| {
-            Error::system(format!("cannot start the supervisor {}", program.display()), e)
+            Error::system(format!("cannot start the supervisor {}", program.path().display()), e)
         })
     }
 
@@ -101,10 +104,12 @@ impl Supervisor {
         })
     }
 
-    /// Sends a request and waits for its answer, while somebody calls [`Self::next`].
-    pub(super) async fn request(&self, request: &Request) -> Result<Answer> {
+    /// Sends a request with descriptors and waits for its answer, while somebody calls
+    /// [`Self::next`].
+    pub(super) async fn request(&self, request: &Request, fds: &[OwnedFd]) -> Result<Answer> {
         let mut answers = self.answers.lock().await;
-        protocol::send(self.socket.get_ref().as_fd(), request, &[])
+        let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+        protocol::send(self.socket.get_ref().as_fd(), request, &fds)
             .map_err(|e| Error::system(format!("cannot reach supervisor {}", self.pid), e))?;
         self.answer(&mut answers).await
     }

@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use super::arch::guest_archs;
 use super::limits::limits;
 use super::placement::place;
-use super::{Host, Placement, Plan, Present, Root, RunFiles, capabilities, init, mounts};
+use super::{
+    Host, Namespace, Placement, Plan, Present, Root, RunFiles, capabilities, consoles, ids, init,
+    mounts, namespaces,
+};
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{CharacterSource, Domain, Filesystem, FilesystemSource, LifecycleAction};
+use crate::model::{Domain, Filesystem, FilesystemSource, LifecycleAction};
 
 /// Plans one start of a domain.
 ///
@@ -20,22 +23,26 @@ pub fn build(
     placement: Placement,
     files: RunFiles,
 ) -> Result<Plan> {
+    namespaces::check(domain)?;
     super::unsupported::check(domain)?;
     let linux32 = is_linux32(domain, host)?;
     let root = root(domain, host)?;
-    check_consoles(domain)?;
     let placed = place(domain, present)?;
+    let shared: Vec<_> = namespaces::shared(domain).into_iter().map(|(kind, _)| kind).collect();
+    let own_name = !shared.contains(&Namespace::Uts);
     Ok(Plan {
         name: domain.name.clone(),
         files,
         placement,
         limits: limits(domain, host, present, &placed)?,
         memory_policy: placed.policy,
+        id_maps: ids::id_maps(domain, host)?,
         private_network: domain.features.privnet,
+        shared_namespaces: shared,
         steps: mounts::steps(domain, host, &root),
         root,
-        hostname: init::hostname(&domain.name),
-        consoles: domain.devices.consoles.len(),
+        hostname: own_name.then(|| init::hostname(&domain.name)),
+        consoles: consoles::consoles(domain)?,
         drop_capabilities: capabilities::dropped(&domain.features.capabilities),
         linux32,
         init: init::init(domain),
@@ -44,22 +51,6 @@ pub fn build(
             LifecycleAction::Restart | LifecycleAction::RenameRestart
         ),
     })
-}
-
-/// A document may describe other consoles; a container has terminals.
-fn check_consoles(domain: &Domain) -> Result<()> {
-    let consoles = &domain.devices.consoles;
-    if consoles.is_empty() {
-        return Err(unsupported("At least one PTY console is required"));
-    }
-    match consoles.iter().find(|console| console.source != CharacterSource::Pty) {
-        None => Ok(()),
-        Some(console) => Err(unsupported(format!(
-            "Only PTY console types are supported: console {} is of type '{}'",
-            console.target_port,
-            console.source.as_str()
-        ))),
-    }
 }
 
 /// The file system for `/`. libvirt takes the host's own, writable, when there is none; nobody
@@ -95,6 +86,6 @@ fn is_linux32(domain: &Domain, host: &Host) -> Result<bool> {
     )))
 }
 
-fn unsupported(detail: impl std::fmt::Display) -> Error {
+pub(super) fn unsupported(detail: impl std::fmt::Display) -> Error {
     Error::new(ErrorCode::ConfigUnsupported, detail)
 }

@@ -1,6 +1,6 @@
 //! What init is told about the container it is in.
 
-use super::Init;
+use super::{Account, Init};
 use crate::model::Domain;
 
 /// Init's command line and environment, with libvirt's fixed variables first; a variable of the
@@ -17,8 +17,17 @@ pub(super) fn init(domain: &Domain) -> Init {
         path: domain.os.init.clone(),
         arguments,
         environment: environment.into_iter().map(|(name, value)| [name, value].join("=")).collect(),
+        account: account(domain),
         directory: domain.os.initdir.clone().unwrap_or_else(|| "/".to_owned()),
     }
+}
+
+/// Who init is; libvirt takes root for what only the other of the two says.
+fn account(domain: &Domain) -> Option<Account> {
+    let (user, group) = (&domain.os.inituser, &domain.os.initgroup);
+    let or_root = |name: &Option<String>| name.clone().unwrap_or_else(|| "+0".to_owned());
+    let is_said = user.is_some() || group.is_some();
+    is_said.then(|| Account { user: or_root(user), group: or_root(group) })
 }
 
 /// What `systemd-detect-virt` and scripts look for; the names and values are libvirt's.

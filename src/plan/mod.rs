@@ -9,9 +9,12 @@ mod arch;
 mod build;
 mod capabilities;
 mod changes;
+mod consoles;
+mod ids;
 mod init;
 mod limits;
 mod mounts;
+mod namespaces;
 mod placement;
 mod unsupported;
 
@@ -24,6 +27,7 @@ pub use changes::{block_changes, cpu_changes, memory_changes};
 pub use limits::{
     BlockDevice, DeviceLimit, Limit, Limits, Setting, shares_of_weight, weight_of_shares,
 };
+pub use namespaces::shared as shared_namespaces;
 pub use placement::{MemoryPolicy, Node};
 
 use std::path::PathBuf;
@@ -63,6 +67,10 @@ pub struct Host {
     pub network_settings: Vec<String>,
     /// Whether a container without a root of its own may take the host's.
     pub allow_host_root: bool,
+    /// Whether user namespaces can be had.
+    pub user_namespaces: bool,
+    /// Whether a user namespace may have ids of the host's root in it.
+    pub allow_host_root_ids: bool,
     /// Directories of the daemon (sockets, definitions) that no container may see.
     pub private_directories: Vec<PathBuf>,
 }
@@ -133,6 +141,9 @@ pub struct Placement {
     pub init_tasks: Vec<PathBuf>,
     /// Version 2 directory that init is born in, where there is one.
     pub init_v2: Vec<PathBuf>,
+    /// Directories of init's groups that the container manages itself, and owns if it has ids of
+    /// its own: version 2, and the hierarchy systemd names its units in.
+    pub delegated: Vec<PathBuf>,
 }
 
 /// Files of this one run, in the daemon's run directory.
@@ -155,18 +166,23 @@ pub struct Plan {
     pub placement: Placement,
     /// Limits to set on the container's group before anything runs in it.
     pub limits: Limits,
+    /// The user namespace; without maps there is none.
+    pub id_maps: IdMaps,
     /// How memory is taken from the host's nodes.
     pub memory_policy: MemoryPolicy,
     /// A network namespace of its own, with `lo` up.
     pub private_network: bool,
+    /// Namespaces that are taken from elsewhere: their descriptors come with
+    /// [`Go`](crate::container::protocol::Request::Go), in this order.
+    pub shared_namespaces: Vec<Namespace>,
     /// The tree that becomes `/`.
     pub root: Root,
     /// What is then done to the tree, in order.
     pub steps: Vec<Step>,
-    /// UTS host name.
-    pub hostname: String,
-    /// How many terminals the container has; the first is init's controlling terminal.
-    pub consoles: usize,
+    /// UTS host name, where it is the container's to choose.
+    pub hostname: Option<String>,
+    /// The container's terminals; the first is init's controlling terminal.
+    pub consoles: Vec<Console>,
     /// Capabilities to drop for good: bit N is capability N.
     pub drop_capabilities: u64,
     /// Whether programs are told that this is the host's 32-bit alternative (`PER_LINUX32`).
@@ -175,6 +191,48 @@ pub struct Plan {
     pub init: Init,
     /// Whether `reboot` inside starts the container anew (otherwise it ends).
     pub restart_on_reboot: bool,
+}
+
+/// Maps of ids (`user_namespaces(7)`); the first id of each is the container's root.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdMaps {
+    /// Users.
+    pub uids: Vec<IdRange>,
+    /// Groups; there are some when there are users.
+    pub gids: Vec<IdRange>,
+}
+
+/// A row of ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdRange {
+    /// The first id in the container.
+    pub inside: u32,
+    /// The id on the host that it is.
+    pub outside: u32,
+    /// How many follow each other.
+    pub count: u32,
+}
+
+/// A kind of namespace that a container can share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Namespace {
+    /// The network.
+    Network,
+    /// System V IPC and POSIX message queues.
+    Ipc,
+    /// The host name.
+    Uts,
+}
+
+impl Namespace {
+    /// Its name in `/proc/PID/ns`.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Network => "net",
+            Self::Ipc => "ipc",
+            Self::Uts => "uts",
+        }
+    }
 }
 
 /// The tree that becomes the container's `/`.
@@ -258,4 +316,32 @@ pub struct Init {
     pub environment: Vec<String>,
     /// Working directory inside.
     pub directory: String,
+    /// Who it runs as; nobody but root, without further groups, where nothing is said.
+    pub account: Option<Account>,
+}
+
+/// A terminal of the container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Console {
+    /// Where all that is printed on it is kept.
+    pub log: Option<ConsoleLog>,
+}
+
+/// A file of the host that gets what a console prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsoleLog {
+    /// Its path, from the root on.
+    pub path: PathBuf,
+    /// Whether what it holds when the container starts stays.
+    pub append: bool,
+}
+
+/// A user and a group, as names of the container's `/etc/passwd` and `/etc/group` or as numbers;
+/// a `+` before it is a number's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The user.
+    pub user: String,
+    /// The group.
+    pub group: String,
 }

@@ -14,6 +14,8 @@ fn host() -> Host {
         protected_proc: vec!["/proc/sys".to_owned()],
         network_settings: vec!["/proc/sys/net/ipv4".to_owned()],
         allow_host_root: false,
+        user_namespaces: true,
+        allow_host_root_ids: false,
         private_directories: vec![PathBuf::from("/srv/nsvirt/run")],
     }
 }
@@ -70,7 +72,8 @@ fn init_gets_libvirts_environment_and_the_documents() {
         "A=1 2",
     ];
     assert_eq!(plan.init.environment, expected);
-    assert_eq!(plan.hostname, "web1");
+    assert_eq!(plan.hostname.as_deref(), Some("web1"));
+    assert_eq!(plan.init.account, None);
     assert!(plan.private_network && plan.restart_on_reboot);
 }
 
@@ -181,4 +184,52 @@ fn the_32_bit_alternative_is_a_personality_and_others_are_refused() {
     assert!(of("i686").unwrap().linux32);
     let error = of("sparc").unwrap_err();
     assert!(error.message.contains("x86_64 and i686"), "{error}");
+}
+
+#[test]
+fn who_init_is() {
+    let of = |user: Option<&str>, group: Option<&str>| {
+        let mut domain = domain(ROOT);
+        domain.os.inituser = user.map(str::to_owned);
+        domain.os.initgroup = group.map(str::to_owned);
+        let account = plan(&domain, &host()).unwrap().init.account.unwrap();
+        (account.user, account.group)
+    };
+    assert_eq!(of(Some("www"), None), ("www".to_owned(), "+0".to_owned()));
+    assert_eq!(of(None, Some("+5")), ("+0".to_owned(), "+5".to_owned()));
+}
+
+#[test]
+fn shared_namespaces_are_in_order_and_not_together_with_own_ones() {
+    let with = |features: &str, shared: &str| {
+        let text = format!(
+            "<domain type='lxc' xmlns:l='http://libvirt.org/schemas/domain/lxc/1.0'>\
+             <name>web</name><memory>1024</memory><os><type>exe</type><init>/i</init></os>\
+             {features}<l:namespace>{shared}</l:namespace>\
+             <devices>{ROOT}<console type='pty'/></devices></domain>"
+        );
+        plan(&Domain::parse(&text).unwrap(), &host())
+    };
+    let net = "<l:sharenet type='netns' value='red'/>";
+    let plan = with("", &format!("<l:shareuts type='pid' value='1'/>{net}")).unwrap();
+    assert_eq!(plan.shared_namespaces, [Namespace::Network, Namespace::Uts]);
+    assert_eq!(plan.hostname, None);
+    let error = with("<features><privnet/></features>", net).unwrap_err();
+    assert_eq!(error.code, ErrorCode::ConfigUnsupported);
+    assert!(error.message.contains("Config asks for inherit net namespace"), "{error}");
+    let error = with("", "<l:shareipc type='netns' value='red'/>").unwrap_err();
+    assert_eq!(error.code, ErrorCode::ConfigUnsupported);
+}
+
+#[test]
+fn ids_of_its_own_need_user_namespaces() {
+    let mut domain = domain(ROOT);
+    let row = crate::model::IdRange { start: 0, target: 1000, count: 1 };
+    domain.idmap.uids.push(row);
+    domain.idmap.gids.push(row);
+    let maps = plan(&domain, &host()).unwrap().id_maps;
+    assert_eq!(maps.gids, [IdRange { inside: 0, outside: 1000, count: 1 }]);
+    let error = plan(&domain, &Host { user_namespaces: false, ..host() }).unwrap_err();
+    assert_eq!(error.code, ErrorCode::ConfigUnsupported);
+    assert!(error.message.contains("user namespace"), "{error}");
 }

@@ -6,13 +6,11 @@
 use std::fmt;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{
-    ClockBasis, ClockOffset, Domain, Filesystem, FilesystemSource, IdMap, LabelKind,
-};
+use crate::model::{ClockBasis, ClockOffset, Domain, Filesystem, FilesystemSource, LabelKind};
 
 /// Fails at the first element that is not honoured, naming it and what there is instead.
 pub(super) fn check(domain: &Domain) -> Result<()> {
-    let refused = identity(domain).into_iter().chain(timers(domain)).chain(devices(domain));
+    let refused = confinement(domain).into_iter().chain(timers(domain)).chain(devices(domain));
     match refused.into_iter().find(|(is_wanted, ..)| *is_wanted) {
         None => check_filesystems(domain).and_then(|()| check_disks(domain)),
         Some((_, element, instead)) => Err(refusal(domain, element, instead)),
@@ -62,22 +60,9 @@ pub(super) fn cannot_start(domain: &Domain, why: impl fmt::Display) -> Error {
 /// Whether the document wants something, its element, and what there is instead.
 type Refusal = (bool, &'static str, &'static str);
 
-/// Who the container's processes are and what they may do.
-fn identity(domain: &Domain) -> [Refusal; 5] {
-    let root = ["root", "0", "+0"];
-    let other = |name: &Option<String>| name.as_ref().is_some_and(|n| !root.contains(&n.as_str()));
-    let shared = &domain.shared_namespaces;
-    [
-        (domain.idmap != IdMap::default(), "<idmap>", "containers run without a user name space"),
-        (other(&domain.os.inituser), "<inituser>", "init runs as root"),
-        (other(&domain.os.initgroup), "<initgroup>", "init runs as root"),
-        (is_confined(domain), "<seclabel>", "only type='none' is"),
-        (
-            shared.net.is_some() || shared.ipc.is_some() || shared.uts.is_some(),
-            "<lxc:namespace>",
-            "the container has its own name spaces, and the host's network without <privnet/>",
-        ),
-    ]
+/// What the container's processes may do.
+fn confinement(domain: &Domain) -> [Refusal; 1] {
+    [(is_confined(domain), "<seclabel>", "only type='none' is")]
 }
 
 fn is_confined(domain: &Domain) -> bool {
@@ -116,8 +101,7 @@ mod tests {
 
     fn refusal(elements: &str) -> Option<Error> {
         let text = format!(
-            "<domain type='lxc' xmlns:lxc='http://libvirt.org/schemas/domain/lxc/1.0'>{elements}\
-             <name>web</name><memory>1024</memory>\
+            "<domain type='lxc'>{elements}<name>web</name><memory>1024</memory>\
              <os><type>exe</type><init>/i</init></os></domain>"
         );
         check(&Domain::parse(&text).unwrap()).err()
@@ -125,17 +109,8 @@ mod tests {
 
     #[test]
     fn what_would_be_missing_is_refused() {
-        let range = "start='0' target='1' count='1'";
-        let idmap = format!("<idmap><uid {range}/><gid {range}/></idmap>");
-        let os = "<type>exe</type><init>/i</init>";
-        let user = format!("<os>{os}<inituser>www</inituser></os>");
-        let group = format!("<os>{os}<initgroup>+5</initgroup></os>");
         let cases = [
-            idmap.as_str(),
-            &user,
-            &group,
             "<seclabel type='dynamic' model='selinux'/>",
-            "<lxc:namespace><lxc:sharenet type='pid' value='1'/></lxc:namespace>",
             "<clock offset='localtime'><timer name='rtc'/></clock>",
             "<devices><disk><source file='/f'/><target dev='vda'/></disk></devices>",
             "<devices><filesystem type='block'><source dev='/d'/><target dir='/'/></filesystem>\
@@ -170,12 +145,8 @@ mod tests {
 
     #[test]
     fn what_asks_for_nothing_starts() {
-        let os = "<os><type>exe</type><init>/i</init><inituser>root</inituser>\
-                  <initgroup>+0</initgroup></os>";
         for text in [
-            os,
             "<seclabel type='none'/>",
-            "<lxc:namespace><lxc:sharenet type='none' value=''/></lxc:namespace>",
             "<cputune><vcpupin vcpu='0' cpuset='0'/></cputune>",
             "<clock><timer name='rtc'/></clock>",
             "<clock offset='localtime'><timer name='rtc' present='no'/></clock>",

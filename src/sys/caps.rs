@@ -26,9 +26,9 @@ pub fn last() -> io::Result<u32> {
     text.trim().parse().map_err(io::Error::other)
 }
 
-/// Drops the capabilities in `mask` (bit N is capability N) from the effective, permitted,
-/// inheritable, ambient and bounding sets of this process, `last` being the kernel's highest.
-pub fn drop_all(mask: u64, last: u32) -> io::Result<()> {
+/// Takes the capabilities in `mask` (bit N is capability N) out of the bounding set of this process,
+/// and all out of its ambient set, `last` being the kernel's highest.
+pub fn bound(mask: u64, last: u32) -> io::Result<()> {
     // SAFETY: integers only; clears the ambient set.
     let cleared =
         unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
@@ -38,16 +38,34 @@ pub fn drop_all(mask: u64, last: u32) -> io::Result<()> {
         let result = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
         super::check(result.into())?;
     }
+    Ok(())
+}
+
+/// Takes the capabilities in `mask` out of the effective and permitted sets of this process, and
+/// all out of its inheritable set.
+pub fn drop(mask: u64) -> io::Result<()> {
+    change(|word, half| {
+        word.effective &= !half(mask);
+        word.permitted &= !half(mask);
+        word.inheritable = 0;
+    })
+}
+
+/// Makes no capability effective (`false`), or all that are permitted.
+pub fn make_effective(all: bool) -> io::Result<()> {
+    change(|word, _| word.effective = if all { word.permitted } else { 0 })
+}
+
+/// Changes the sets, word by word; the second argument takes a word's part of a mask.
+fn change(edit: impl Fn(&mut Word, &dyn Fn(u64) -> u32)) -> io::Result<()> {
     let mut header = Header { version: VERSION_3, pid: 0 };
     let mut words = [Word::default(); 2];
     // SAFETY: version 3 reads the header and writes two words.
     super::check(unsafe { libc::syscall(libc::SYS_capget, &raw mut header, words.as_mut_ptr()) })?;
-    for (word, keep) in words.iter_mut().zip([!mask as u32, (!mask >> 32) as u32]) {
-        word.effective &= keep;
-        word.permitted &= keep;
-        word.inheritable = 0;
+    for (word, shift) in words.iter_mut().zip([0, 32]) {
+        edit(word, &|mask| (mask >> shift) as u32);
     }
     // SAFETY: version 3 reads the header and two words.
     super::check(unsafe { libc::syscall(libc::SYS_capset, &raw mut header, words.as_ptr()) })
-        .map(drop)
+        .map(std::mem::drop)
 }

@@ -10,11 +10,14 @@ pub mod bpf;
 pub mod caps;
 pub mod clone;
 pub mod fd;
+pub mod keyring;
 pub mod link;
 pub mod mempolicy;
 pub mod mount;
+pub mod namespace;
 pub mod pidfd;
 pub mod tty;
+pub mod user;
 
 use std::io;
 

@@ -71,13 +71,19 @@ fn configure(context: &OwnedFd, key: &str, value: &str) -> io::Result<()> {
 /// `open_tree(2)` with `OPEN_TREE_CLONE`: a detached copy of what is at `path`; with `recursive`
 /// the mounts below it come along.
 pub fn clone_tree(path: &CStr, recursive: bool) -> io::Result<DetachedMount> {
-    let mut flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
-    if recursive {
-        flags |= libc::AT_RECURSIVE as u32;
-    }
+    clone(libc::AT_FDCWD, path, if recursive { libc::AT_RECURSIVE } else { 0 })
+}
+
+/// [`clone_tree`] of what a descriptor refers to (`O_PATH` will do), without what is below it.
+pub fn clone_place(place: BorrowedFd<'_>) -> io::Result<DetachedMount> {
+    clone(place.as_raw_fd(), c"", libc::AT_EMPTY_PATH)
+}
+
+fn clone(directory: RawFd, path: &CStr, flags: libc::c_int) -> io::Result<DetachedMount> {
+    let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | flags as u32;
     // SAFETY: path is a NUL-terminated string that outlives the call.
     let mount = super::check(unsafe {
-        libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags)
+        libc::syscall(libc::SYS_open_tree, directory, path.as_ptr(), flags)
     })?;
     Ok(DetachedMount(owned(mount)))
 }
@@ -90,10 +96,28 @@ pub fn set_attributes(
     clear: u64,
     recursive: bool,
 ) -> io::Result<()> {
+    change(mount, &libc::mount_attr { attr_set: set, attr_clr: clear, ..neutral() }, recursive)
+}
+
+/// `mount_setattr(2)` with `MOUNT_ATTR_IDMAP`: shows the files of a detached mount as belonging to
+/// the ids that a user namespace has for their owners' numbers, and with `recursive` those of all
+/// mounts below it, or of none. `EINVAL` is the answer where the file system cannot.
+pub fn map_owners(
+    mount: BorrowedFd<'_>,
+    user_namespace: BorrowedFd<'_>,
+    recursive: bool,
+) -> io::Result<()> {
+    let userns_fd = user_namespace.as_raw_fd() as u64;
+    let map = libc::mount_attr { attr_set: libc::MOUNT_ATTR_IDMAP, userns_fd, ..neutral() };
+    change(mount, &map, recursive)
+}
+
+fn neutral() -> libc::mount_attr {
     // SAFETY: mount_attr is plain integers; all zero is its neutral value.
-    let mut change: libc::mount_attr = unsafe { std::mem::zeroed() };
-    change.attr_set = set;
-    change.attr_clr = clear;
+    unsafe { std::mem::zeroed() }
+}
+
+fn change(mount: BorrowedFd<'_>, how: &libc::mount_attr, recursive: bool) -> io::Result<()> {
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     // SAFETY: the struct outlives the call and its size is passed; the path is empty, so the
     // descriptor itself is meant.
@@ -103,7 +127,7 @@ pub fn set_attributes(
             mount.as_raw_fd(),
             c"".as_ptr(),
             flags,
-            std::ptr::from_ref(&change),
+            std::ptr::from_ref(how),
             size_of::<libc::mount_attr>(),
         )
     })

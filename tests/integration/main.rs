@@ -14,6 +14,7 @@
 
 mod arrows;
 mod bad_input;
+mod bounds;
 mod differential;
 mod ends;
 mod files;
@@ -30,6 +31,9 @@ mod metadata;
 mod nsvirsh;
 mod restart;
 mod schema;
+mod shared;
+mod supervisor;
 mod support;
 mod systemd;
 mod tuning;
+mod users;

@@ -34,8 +34,15 @@ pub(super) fn probe(config: &Config, paths: &Paths, layout: &Layout) -> Result<p
         protected_proc: existing(&PROTECTED),
         network_settings: existing(&NETWORK),
         allow_host_root: config.allow_host_root,
+        user_namespaces: has_user_namespaces(),
+        allow_host_root_ids: config.allow_host_root_ids,
         private_directories: private.into_iter().cloned().collect(),
     })
+}
+
+fn has_user_namespaces() -> bool {
+    let most = std::fs::read_to_string("/proc/sys/user/max_user_namespaces");
+    Path::new("/proc/self/ns/user").exists() && most.is_ok_and(|most| most.trim() != "0")
 }
 
 /// The controllers a document can need, where there are any.

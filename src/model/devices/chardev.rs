@@ -260,8 +260,7 @@ fn protocol(device: &Element) -> Result<Element> {
     Ok(shape::element("protocol", &[("type", word.to_owned())], Vec::new()))
 }
 
-/// A file that output is written to as well. Not written by libvirt's driver for containers
-/// either.
+/// A file that output is written to as well.
 fn log(device: &Element) -> Result<Option<Element>> {
     const LOG: Shape =
         Shape::new("log", &[attr("file", Kind::Text), attr("append", Kind::Word(ON_OFF))]);

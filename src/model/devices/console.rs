@@ -21,7 +21,7 @@ pub struct Console {
     pub target_port: u32,
     /// The kind the document asks for, `lxc` by default; kept, without effect.
     pub target_type: String,
-    /// The source's `<source>`, `<protocol>` and `<log>`; without effect.
+    /// The source's `<source>`, `<protocol>` and `<log>`; the first two are without effect.
     pub connection: Vec<Element>,
     /// Its place in a machine; without effect.
     pub place: Vec<Element>,
@@ -43,6 +43,12 @@ impl Console {
             tty: None,
             alias: None,
         }
+    }
+
+    /// The file that gets what is printed, and whether what it holds before stays (`<log>`).
+    pub fn log(&self) -> Option<(&str, bool)> {
+        let log = self.connection.iter().find(|element| element.name == "log")?;
+        Some((log.attr("file")?, log.attr("append") == Some("on")))
     }
 
     /// Reads a console; its port is where it stands, whatever the document says.
@@ -129,7 +135,10 @@ mod tests {
             "    </console>",
         ];
         assert_eq!(printed(text), expected);
-        assert_eq!(parse(text).devices.consoles[0].source, CharacterSource::File);
+        let console = &parse(text).devices.consoles[0];
+        assert_eq!(console.source, CharacterSource::File);
+        assert_eq!(console.log(), Some(("/l", false)));
+        assert_eq!(Console::new(0).log(), None);
     }
 
     #[test]

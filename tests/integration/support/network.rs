@@ -1,6 +1,7 @@
 //! A network namespace per test: whatever links a daemon makes are its own.
 
 use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::thread;
 
 use nix::sched::{CloneFlags, setns, unshare};
@@ -16,6 +17,11 @@ impl Network {
             File::open("/proc/thread-self/ns/net").unwrap()
         });
         Self(made.join().unwrap())
+    }
+
+    /// A path by which other processes reach it.
+    pub fn path(&self) -> std::path::PathBuf {
+        format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd()).into()
     }
 
     /// Does something inside; processes started there stay there.
