@@ -14,9 +14,12 @@
 
 mod arrows;
 mod bad_input;
+mod bounds;
+mod differential;
 mod ends;
 mod files;
 mod filesystems;
+mod fuzz_findings;
 mod groups;
 mod hello;
 mod hostile;
