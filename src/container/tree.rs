@@ -86,10 +86,10 @@ fn enter_root(plan: &Plan, prepared: &Prepared, owners: &Owners<'_>) -> Result<(
         mounts::set_attributes(tree.as_fd(), attributes::RDONLY, 0, true)
             .attempt("make read-only root file system", &source)?;
     }
+    fchdir(tree).attempt("enter root file system", &source)?;
     // Any directory does as the place to mount it on: it is left behind with the host's tree.
     let place = open("/", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).attempt("open", "/")?;
     mounts::attach(tree, place.as_fd()).attempt("mount root file system", &source)?;
-    fchdir(tree).attempt("enter root file system", &source)?;
     // Old and new root in one place (pivot_root(2)), so that the container needs no directory for
     // the old one: it lies over the new root, and is taken off.
     pivot_root(".", ".").attempt("change the root to", &source)?;
