@@ -228,7 +228,7 @@ pub(super) fn place_smartcards(devices: &mut [(DeviceFamily, Element)]) {
     let taken = cards.iter().filter_map(|card| card.child("address")).filter_map(|address| {
         (address.attr("controller") == Some("0")).then(|| address.attr("slot"))?
     });
-    let mut next = taken.filter_map(number::<u64>).max().map_or(0, |slot| slot.saturating_add(1));
+    let mut next = taken.filter_map(number::<u32>).max().map_or(0, |slot| slot.saturating_add(1));
     for card in cards.iter_mut().filter(|card| card.child("address").is_none()) {
         let attributes = [
             ("type", "ccid".to_owned()),
@@ -353,7 +353,8 @@ mod tests {
             (
                 "<redirdev type='pty'/>",
                 "unsupported configuration: cannot add redirected USB device: USB is disabled \
-                 for this domain, <controller type='usb'/> enables it",
+                 for this domain: a <controller type='usb'> with another model than 'none' \
+                 enables it",
             ),
         ]);
     }
