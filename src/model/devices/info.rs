@@ -322,3 +322,49 @@ pub(super) fn pci_of_host(element: &Element) -> Result<Element> {
     }
     Ok(kept)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::samples::{assert_device_faults, printed_device};
+
+    #[test]
+    fn numbers_of_addresses_are_c_s() {
+        let rng = |address: &str| {
+            format!("<rng model='virtio'><backend model='random'/><address {address}/></rng>")
+        };
+        for (given, expected) in [
+            (
+                "type='pci' domain='010' bus=' 0x2' slot='+0x1F' function='7'",
+                "type='pci' domain='0x0008' bus='0x02' slot='0x1f' function='0x7'",
+            ),
+            ("type='isa' iobase='08' irq='+1f'", "type='isa' iobase='0x8' irq='0x1f'"),
+        ] {
+            let printed = printed_device(&rng(given));
+            assert!(printed.contains(&format!("<address {expected}/>")), "{printed}");
+        }
+        let expected = "'slot' in element 'address': '0x+1'. Expected non-negative integer value";
+        let expected = format!("XML error: Invalid value for attribute {expected}");
+        assert_device_faults(&[(&rng("type='pci' slot='0x+1'"), &expected)]);
+    }
+
+    #[test]
+    fn faults() {
+        let rom = "unsupported configuration: ROM tuning is not supported when ROM is disabled";
+        let number = "XML error: Invalid value for attribute 'controller' in element 'address': \
+                      '2147483648'. Expected at most 2147483647";
+        assert_device_faults(&[
+            ("<interface type='user'><rom enabled='no' bar='on'/></interface>", rom),
+            ("<interface type='user'><rom enabled='no' file=''/></interface>", rom),
+            (
+                "<channel><target type='virtio'/>\
+                 <address type='virtio-serial' controller='2147483648'/></channel>",
+                number,
+            ),
+            (
+                "<smartcard mode='host'><address type='ccid' controller='2147483648'/></smartcard>",
+                number,
+            ),
+        ]);
+        printed_device("<interface type='user'><rom enabled='no'/></interface>");
+    }
+}

@@ -295,6 +295,18 @@ mod tests {
     }
 
     #[test]
+    fn controllers_are_those_of_the_addresses() {
+        let port = |number: u32| {
+            format!("<target type='virtio'/><address type='virtio-serial' controller='{number}'/>")
+        };
+        let text = format!("<console>{}</console><channel>{}</channel>", port(2), port(3));
+        let printed = printed_device(&text);
+        let controllers = "<controller type='virtio-serial' index='2'/>\
+                           <controller type='virtio-serial' index='3'/><console";
+        assert!(printed.starts_with(controllers), "{printed}");
+    }
+
+    #[test]
     fn smart_cards_get_a_reader_and_a_slot() {
         let text = "<smartcard mode='passthrough' type='pty'/><smartcard mode='host'>\
                     <address type='ccid' controller='0' slot='4'/></smartcard>\
