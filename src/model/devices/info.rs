@@ -57,10 +57,11 @@ fn rom(device: &Element) -> Result<Option<Element>> {
         ],
     );
     let kept = ROM.read_one(device)?;
-    let is_tuned = |rom: &&Element| rom.attr("bar").or(rom.attr("file")).is_some();
-    match kept.as_ref().filter(|rom| rom.attr("enabled") == Some("no")).filter(is_tuned) {
-        None => Ok(kept),
-        Some(_) => Err(device.unsupported("ROM tuning is not supported when ROM is disabled")),
+    match &kept {
+        Some(rom) if rom.attr("enabled") == Some("no") && rom.attributes.len() > 1 => {
+            Err(device.unsupported("ROM tuning is not supported when ROM is disabled"))
+        }
+        _ => Ok(kept),
     }
 }
 
