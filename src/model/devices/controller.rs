@@ -2,7 +2,8 @@
 
 mod pci;
 
-use super::info::{Place, virtio_options};
+use super::info::Place;
+use super::virtio;
 use crate::error::Result;
 use crate::model::read::{bad_value, number, words};
 use crate::model::shape::{self, Kind, ON_OFF, Shape, attr};
@@ -204,7 +205,7 @@ impl Controller {
             let text = "'iothread' attribute only supported for virtio scsi controllers";
             return Err(element.error(text));
         }
-        kept.attributes.extend(virtio_options(element)?);
+        kept.attributes.extend(virtio::options(element)?);
         Ok(Some(kept).filter(|kept| !kept.attributes.is_empty()))
     }
 

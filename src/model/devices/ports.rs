@@ -228,7 +228,7 @@ pub(super) fn place_smartcards(devices: &mut [(DeviceFamily, Element)]) {
     let taken = cards.iter().filter_map(|card| card.child("address")).filter_map(|address| {
         (address.attr("controller") == Some("0")).then(|| address.attr("slot"))?
     });
-    let mut next = taken.filter_map(number::<u64>).max().map_or(0, |slot| slot.saturating_add(1));
+    let mut next = taken.filter_map(number::<u32>).max().map_or(0, |slot| slot.saturating_add(1));
     for card in cards.iter_mut().filter(|card| card.child("address").is_none()) {
         let attributes = [
             ("type", "ccid".to_owned()),
@@ -307,6 +307,18 @@ mod tests {
     }
 
     #[test]
+    fn controllers_are_those_of_the_addresses() {
+        let port = |number: u32| {
+            format!("<target type='virtio'/><address type='virtio-serial' controller='{number}'/>")
+        };
+        let text = format!("<console>{}</console><channel>{}</channel>", port(2), port(3));
+        let printed = printed_device(&text);
+        let controllers = "<controller type='virtio-serial' index='2'/>\
+                           <controller type='virtio-serial' index='3'/><console";
+        assert!(printed.starts_with(controllers), "{printed}");
+    }
+
+    #[test]
     fn smart_cards_get_a_reader_and_a_slot() {
         let text = "<smartcard mode='passthrough' type='pty'/><smartcard mode='host'>\
                     <address type='ccid' controller='0' slot='4'/></smartcard>\
@@ -365,7 +377,8 @@ mod tests {
             (
                 "<redirdev type='pty'/>",
                 "unsupported configuration: cannot add redirected USB device: USB is disabled \
-                 for this domain, <controller type='usb'/> enables it",
+                 for this domain: a <controller type='usb'> with another model than 'none' \
+                 enables it",
             ),
         ]);
     }
