@@ -5,8 +5,8 @@ use super::filesystems::{Filesystems, filesystems};
 use super::limits::limits;
 use super::placement::place;
 use super::{
-    Host, Namespace, Placement, Plan, Present, RunFiles, capabilities, consoles, ids, init, mounts,
-    namespaces,
+    Host, Namespace, Placement, Plan, Present, RunFiles, capabilities, consoles, ids, init, links,
+    mounts, namespaces,
 };
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain, LifecycleAction};
@@ -27,6 +27,7 @@ pub fn build(
     let linux32 = is_linux32(domain, host)?;
     let Filesystems { root, steps, volumes } = filesystems(domain, host)?;
     let placed = place(domain, present)?;
+    let links = links::links(domain, present)?;
     let shared: Vec<_> = namespaces::shared(domain).into_iter().map(|(kind, _)| kind).collect();
     let own_name = !shared.contains(&Namespace::Uts);
     Ok(Plan {
@@ -36,7 +37,8 @@ pub fn build(
         limits: limits(domain, host, present, &placed)?,
         memory_policy: placed.policy,
         id_maps: ids::id_maps(domain, host)?,
-        private_network: domain.features.privnet,
+        private_network: domain.features.privnet || !links.is_empty(),
+        links,
         shared_namespaces: shared,
         root,
         steps: mounts::steps(domain, host).into_iter().chain(steps).collect(),

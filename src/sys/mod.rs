@@ -16,6 +16,7 @@ pub mod loop_device;
 pub mod mempolicy;
 pub mod mount;
 pub mod namespace;
+pub mod netlink;
 pub mod pidfd;
 pub mod tty;
 pub mod user;

@@ -27,6 +27,7 @@ mod inside;
 mod introspection;
 mod lifecycle;
 mod limits;
+mod links;
 mod many;
 mod metadata;
 mod nsvirsh;
