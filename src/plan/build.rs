@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use super::arch::guest_archs;
 use super::limits::limits;
+use super::nodes::HostNode;
 use super::placement::place;
 use super::{
     Host, Namespace, Placement, Plan, Present, Root, RunFiles, capabilities, consoles, ids, init,
-    mounts, namespaces,
+    mounts, namespaces, nodes,
 };
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain, Filesystem, FilesystemSource, LifecycleAction};
@@ -29,17 +30,20 @@ pub fn build(
     let root = root(domain, host)?;
     let placed = place(domain, present)?;
     let shared: Vec<_> = namespaces::shared(domain).into_iter().map(|(kind, _)| kind).collect();
+    let nodes = nodes::nodes(domain, present)?;
+    let mut limits = limits(domain, host, present, &placed)?;
+    limits.devices.extend(nodes.iter().map(HostNode::rule));
     let own_name = !shared.contains(&Namespace::Uts);
     Ok(Plan {
         name: domain.name.clone(),
         files,
         placement,
-        limits: limits(domain, host, present, &placed)?,
+        limits,
         memory_policy: placed.policy,
         id_maps: ids::id_maps(domain, host)?,
         private_network: domain.features.privnet,
         shared_namespaces: shared,
-        steps: mounts::steps(domain, host, &root),
+        steps: mounts::steps(domain, host, &root, &nodes),
         root,
         hostname: own_name.then(|| init::hostname(&domain.name)),
         consoles: consoles::consoles(domain)?,

@@ -15,6 +15,7 @@ mod init;
 mod limits;
 mod mounts;
 mod namespaces;
+mod nodes;
 mod placement;
 mod unsupported;
 
@@ -28,6 +29,7 @@ pub use limits::{
     BlockDevice, DeviceLimit, Limit, Limits, Setting, shares_of_weight, weight_of_shares,
 };
 pub use namespaces::shared as shared_namespaces;
+pub use nodes::{Device, DeviceKind, DeviceRule, device_paths};
 pub use placement::{MemoryPolicy, Node};
 
 use std::path::PathBuf;
@@ -99,11 +101,18 @@ pub struct Present {
     pub nodes: Vec<Node>,
     /// Block devices by path.
     pub block_devices: Vec<(String, BlockDevice)>,
+    /// What is at the paths of disks and host devices: a device, or something else.
+    pub devices: Vec<(String, Option<Device>)>,
 }
 
 impl Present {
     fn cpus(&self) -> Bitmap {
         self.nodes.iter().flat_map(|node| node.cpus.iter()).collect()
+    }
+
+    /// The device at a path.
+    fn device(&self, path: &str) -> Option<Device> {
+        self.devices.iter().find(|(known, _)| known == path)?.1
     }
 
     fn node_ids(&self) -> Bitmap {
@@ -266,14 +275,14 @@ pub enum Step {
         /// Where.
         path: String,
     },
-    /// Make a character device (mode 0666).
+    /// Make a device node, which is root's.
     Device {
         /// Where.
         path: String,
-        /// Device number.
-        major: u32,
-        /// Device number.
-        minor: u32,
+        /// What it is a name for.
+        device: Device,
+        /// Who may use it.
+        mode: u32,
     },
     /// Make a symbolic link.
     Link {

@@ -6,13 +6,15 @@
 use std::fmt;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{ClockBasis, ClockOffset, Domain, Filesystem, FilesystemSource, LabelKind};
+use crate::model::{
+    ClockBasis, ClockOffset, Domain, Filesystem, FilesystemSource, HostDeviceSource, LabelKind,
+};
 
 /// Fails at the first element that is not honoured, naming it and what there is instead.
 pub(super) fn check(domain: &Domain) -> Result<()> {
     let refused = confinement(domain).into_iter().chain(timers(domain)).chain(devices(domain));
     match refused.into_iter().find(|(is_wanted, ..)| *is_wanted) {
-        None => check_filesystems(domain).and_then(|()| check_disks(domain)),
+        None => check_filesystems(domain),
         Some((_, element, instead)) => Err(refusal(domain, element, instead)),
     }
 }
@@ -39,16 +41,6 @@ fn check_filesystems(domain: &Domain) -> Result<()> {
         return Err(refusal(domain, element, "only directories (mount) and memory (ram) are"));
     }
     Ok(())
-}
-
-fn check_disks(domain: &Domain) -> Result<()> {
-    match domain.devices.disks.first() {
-        None => Ok(()),
-        Some(disk) => {
-            let element = format_args!("<disk> with target '{}'", disk.target);
-            Err(refusal(domain, element, "no block devices are made"))
-        }
-    }
 }
 
 /// The error for what a document asks for and this host does not have.
@@ -88,9 +80,9 @@ fn devices(domain: &Domain) -> [Refusal; 2] {
             "there are only the host's network and <privnet/>",
         ),
         (
-            !devices.host_devices.is_empty(),
-            "<hostdev>",
-            "containers have only the devices that all have",
+            devices.host_devices.iter().any(|it| matches!(it.source, HostDeviceSource::Net { .. })),
+            "<hostdev type='net'>",
+            "there are only the host's network and <privnet/>",
         ),
     ]
 }
@@ -112,12 +104,11 @@ mod tests {
         let cases = [
             "<seclabel type='dynamic' model='selinux'/>",
             "<clock offset='localtime'><timer name='rtc'/></clock>",
-            "<devices><disk><source file='/f'/><target dev='vda'/></disk></devices>",
             "<devices><filesystem type='block'><source dev='/d'/><target dir='/'/></filesystem>\
              </devices>",
             "<devices><filesystem><source socket='/s'/><target dir='/'/></filesystem></devices>",
             "<devices><interface type='ethernet'/></devices>",
-            "<devices><hostdev mode='capabilities' type='misc'><source><char>/dev/fuse</char>\
+            "<devices><hostdev mode='capabilities' type='net'><source><interface>eth1</interface>\
              </source></hostdev></devices>",
         ];
         for text in cases {

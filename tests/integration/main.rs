@@ -25,6 +25,7 @@ mod lifecycle;
 mod limits;
 mod many;
 mod metadata;
+mod nodes;
 mod nsvirsh;
 mod restart;
 mod schema;
