@@ -18,6 +18,7 @@ mod namespaces;
 mod nodes;
 mod placement;
 mod unsupported;
+mod usb;
 
 #[cfg(test)]
 mod tests;
@@ -29,8 +30,9 @@ pub use limits::{
     BlockDevice, DeviceLimit, Limit, Limits, Setting, shares_of_weight, weight_of_shares,
 };
 pub use namespaces::shared as shared_namespaces;
-pub use nodes::{Device, DeviceKind, DeviceRule, device_paths};
+pub use nodes::{Device, DeviceKind, DeviceRule, device_paths, has_usb};
 pub use placement::{MemoryPolicy, Node};
+pub use usb::HostUsb;
 
 use std::path::PathBuf;
 
@@ -101,8 +103,10 @@ pub struct Present {
     pub nodes: Vec<Node>,
     /// Block devices by path.
     pub block_devices: Vec<(String, BlockDevice)>,
-    /// What is at the paths of disks and host devices: a device, or something else.
+    /// What is at the paths of disks, host devices and clocks: a device, or something else.
     pub devices: Vec<(String, Option<Device>)>,
+    /// USB devices.
+    pub usb: Vec<HostUsb>,
 }
 
 impl Present {

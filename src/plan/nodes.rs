@@ -1,4 +1,4 @@
-//! Nodes in `/dev` for devices of the host: disks and host devices.
+//! Nodes in `/dev` for devices of the host: disks, host devices, clocks.
 //!
 //! A node is a name for a number. What it opens is decided by the list of devices that the
 //! container's group may use, so each node brings its rule.
@@ -8,12 +8,18 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::unsupported::cannot_start;
-use super::{Present, Step};
+use super::{Present, Step, usb};
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Disk, Domain, HostDeviceSource, StorageKind};
+use crate::model::{
+    Clock, ClockBasis, ClockOffset, Disk, Domain, HostDeviceSource, StorageKind, Subsystem,
+};
 
 /// Only who owns it may use it.
 const MODE: u32 = 0o700;
+
+/// Timers that are devices: their names in documents, on the host and in the container.
+const CLOCKS: [(&str, &str, &str); 2] =
+    [("rtc", "/dev/rtc0", "/dev/rtc"), ("hpet", "/dev/hpet", "/dev/hpet")];
 
 /// Which of the two name spaces of device numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +83,32 @@ pub fn device_paths(domain: &Domain) -> Vec<&str> {
         }
         HostDeviceSource::Subsystem { .. } | HostDeviceSource::Net { .. } => None,
     });
-    disks.chain(others).collect()
+    let clocks = timers(&domain.clock).into_iter().filter_map(clock).map(|(on_host, _)| on_host);
+    disks.chain(others).chain(clocks).collect()
+}
+
+/// Whether a document names USB devices.
+pub fn has_usb(domain: &Domain) -> bool {
+    let is_usb = |source: &HostDeviceSource| {
+        matches!(source, HostDeviceSource::Subsystem { device: Subsystem::Usb(_), .. })
+    };
+    domain.devices.host_devices.iter().any(|device| is_usb(&device.source))
+}
+
+/// The names of the timers that a document makes devices of: with libvirt those of a clock that
+/// follows the local time.
+fn timers(clock: &Clock) -> Vec<&str> {
+    if !matches!(clock.offset, ClockOffset::Fixed { basis: ClockBasis::Localtime, .. }) {
+        return Vec::new();
+    }
+    let wanted = clock.timers.iter().filter(|timer| timer.attr("present") != Some("no"));
+    wanted.filter_map(|timer| timer.attr("name")).collect()
+}
+
+/// Where a timer's device is, on the host and in the container.
+fn clock(timer: &str) -> Option<(&'static str, &'static str)> {
+    let known = CLOCKS.iter().find(|(name, ..)| *name == timer);
+    known.map(|(_, on_host, inside)| (*on_host, *inside))
 }
 
 /// All nodes of a document, or why one cannot be had.
@@ -85,7 +116,8 @@ pub(super) fn nodes(domain: &Domain, present: &Present) -> Result<Vec<HostNode>>
     let devices = &domain.devices;
     let disks = devices.disks.iter().map(|disk| self::disk(domain, disk, present).map(Some));
     let others = devices.host_devices.iter().map(|it| host_device(domain, &it.source, present));
-    let nodes: Result<Vec<_>> = disks.chain(others).collect();
+    let timers = timers(&domain.clock).into_iter().map(|name| timer(name, present).map(Some));
+    let nodes: Result<Vec<_>> = disks.chain(others).chain(timers).collect();
     Ok(nodes?.into_iter().flatten().collect())
 }
 
@@ -111,6 +143,20 @@ fn disk(domain: &Domain, disk: &Disk, present: &Present) -> Result<HostNode> {
     Ok(HostNode { path: format!("/dev/{target}"), device, write: !disk.readonly })
 }
 
+/// The node of a timer, which is read.
+fn timer(name: &str, present: &Present) -> Result<HostNode> {
+    let Some((on_host, path)) = clock(name) else {
+        return Err(refused(format!(
+            "unsupported timer type (name) '{name}': a <clock offset='localtime'> has timers rtc \
+             and hpet"
+        )));
+    };
+    let device = present.device(on_host).filter(|device| device.kind == DeviceKind::Char);
+    let device = device
+        .ok_or_else(|| refused(format!("{on_host} of <timer name='{name}'> is no clock device")))?;
+    Ok(HostNode { path: path.to_owned(), device, write: false })
+}
+
 /// The node of a host device; None for those that need none.
 fn host_device(
     domain: &Domain,
@@ -120,11 +166,19 @@ fn host_device(
     let (path, kind, what) = match source {
         HostDeviceSource::Storage { block } => (block, DeviceKind::Block, "block"),
         HostDeviceSource::Misc { char } => (char, DeviceKind::Char, "character"),
+        HostDeviceSource::Subsystem { device: Subsystem::Usb(wanted), .. } => {
+            let found = usb::find(wanted, &present.usb)?;
+            return Ok(found.map(|usb| HostNode {
+                path: usb.path(),
+                device: usb.device,
+                write: true,
+            }));
+        }
         HostDeviceSource::Subsystem { device, .. } => {
             let kind = device.kind();
             return Err(refused(format!(
-                "Unsupported hostdev type {kind}: expected mode='capabilities' of type storage or \
-                 misc"
+                "Unsupported hostdev type {kind}: expected usb, or mode='capabilities' of type \
+                 storage or misc"
             )));
         }
         HostDeviceSource::Net { .. } => return Ok(None),
@@ -156,6 +210,7 @@ fn refused(detail: String) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::HostUsb;
     use super::super::tests::domain_with;
     use super::*;
 
@@ -233,6 +288,42 @@ mod tests {
             let start = format!("unsupported configuration: {start}");
             assert!(error.message.starts_with(&start), "{error}");
         }
+    }
+
+    #[test]
+    fn timers_are_devices_where_the_clock_follows_the_local_time() {
+        let planned = |offset: &str, timer: &str| {
+            let domain = domain_with(&format!("<clock offset='{offset}'>{timer}</clock>"));
+            let rtc = device_paths(&domain).into_iter().map(|path| (path.to_owned(), Some(FUSE)));
+            let present = Present { devices: rtc.collect(), ..Present::default() };
+            nodes(&domain, &present)
+        };
+        let rtc = "<timer name='rtc'/><timer name='hpet' present='no'/>";
+        let node = HostNode { path: "/dev/rtc".to_owned(), device: FUSE, write: false };
+        assert_eq!(planned("localtime", rtc).unwrap(), [node]);
+        assert_eq!(planned("utc", "<timer name='pit'/>").unwrap(), []);
+        let error = planned("localtime", "<timer name='pit'/>").unwrap_err();
+        assert_eq!(error.code, ErrorCode::ConfigUnsupported);
+        assert!(error.message.contains("unsupported timer type (name) 'pit'"), "{error}");
+    }
+
+    #[test]
+    fn usb_devices_are_found_by_what_they_are() {
+        let usb = |policy: &str| {
+            let text = format!(
+                "<devices><hostdev type='usb'><source {policy}><vendor id='0x0781'/>\
+                 <product id='0x5567'/></source></hostdev></devices>"
+            );
+            domain_with(&text)
+        };
+        let stick = HostUsb { ids: (0x781, 0x5567), address: (1, 4), device: FUSE };
+        let present = Present { usb: vec![stick], ..Present::default() };
+        assert!(has_usb(&usb("")));
+        let [node] = &nodes(&usb(""), &present).unwrap()[..] else { panic!() };
+        assert_eq!((node.path.as_str(), node.write), ("/dev/bus/usb/001/004", true));
+        let optional = nodes(&usb("startupPolicy='optional'"), &Present::default()).unwrap();
+        assert_eq!(optional, []);
+        assert!(nodes(&usb(""), &Present::default()).is_err());
     }
 
     #[test]

@@ -6,13 +6,11 @@
 use std::fmt;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{
-    ClockBasis, ClockOffset, Domain, Filesystem, FilesystemSource, HostDeviceSource, LabelKind,
-};
+use crate::model::{Domain, Filesystem, FilesystemSource, HostDeviceSource, LabelKind};
 
 /// Fails at the first element that is not honoured, naming it and what there is instead.
 pub(super) fn check(domain: &Domain) -> Result<()> {
-    let refused = confinement(domain).into_iter().chain(timers(domain)).chain(devices(domain));
+    let refused = confinement(domain).into_iter().chain(devices(domain));
     match refused.into_iter().find(|(is_wanted, ..)| *is_wanted) {
         None => check_filesystems(domain),
         Some((_, element, instead)) => Err(refusal(domain, element, instead)),
@@ -62,14 +60,6 @@ fn is_confined(domain: &Domain) -> bool {
     labels.any(|label| label.kind != LabelKind::None)
 }
 
-/// libvirt makes devices for timers when the clock follows the local time.
-fn timers(domain: &Domain) -> [Refusal; 1] {
-    let clock = &domain.clock;
-    let is_local = matches!(clock.offset, ClockOffset::Fixed { basis: ClockBasis::Localtime, .. });
-    let wanted = clock.timers.iter().any(|timer| timer.attr("present") != Some("no"));
-    [(is_local && wanted, "<timer>", "no clock devices are made")]
-}
-
 /// Devices that nobody makes.
 fn devices(domain: &Domain) -> [Refusal; 2] {
     let devices = &domain.devices;
@@ -103,7 +93,6 @@ mod tests {
     fn what_would_be_missing_is_refused() {
         let cases = [
             "<seclabel type='dynamic' model='selinux'/>",
-            "<clock offset='localtime'><timer name='rtc'/></clock>",
             "<devices><filesystem type='block'><source dev='/d'/><target dir='/'/></filesystem>\
              </devices>",
             "<devices><filesystem><source socket='/s'/><target dir='/'/></filesystem></devices>",

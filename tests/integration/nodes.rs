@@ -163,7 +163,13 @@ fn what_is_no_device_or_has_no_place_is_refused_and_leaves_nothing() {
     let name = "what_is_no_device_or_has_no_place_is_refused_and_leaves_nothing";
     let Some(host) = Host::new(name) else { return };
     let no_block = "Storage source /dev/null must be a block device";
+    let usb = "<hostdev type='usb'><source><vendor id='0xfffe'/><product id='0xfffe'/></source>\
+               </hostdev>";
+    let pci = "<hostdev type='pci'><source><address domain='0' bus='0' slot='1' function='0'/>\
+               </source></hostdev>";
     for (device, text) in [
+        (usb.to_owned(), "Did not find USB device fffe:fffe"),
+        (pci.to_owned(), "Unsupported hostdev type pci"),
         (disk("/nowhere", ""), "Unable to access /nowhere: No such file or directory"),
         (disk("/etc/passwd", ""), "Disk source /etc/passwd must be a character/block device"),
         (capability("storage", "block", "/dev/null"), no_block),
@@ -175,4 +181,27 @@ fn what_is_no_device_or_has_no_place_is_refused_and_leaves_nothing() {
         assert!(error.text.contains(text), "{error:?}");
         host.assert_idle();
     }
+}
+
+#[test]
+fn what_may_be_missing_is_left_out_and_other_timers_are_refused() {
+    let name = "what_may_be_missing_is_left_out_and_other_timers_are_refused";
+    let Some(host) = Host::new(name) else { return };
+    let usb = "<hostdev type='usb'><source startupPolicy='optional'><vendor id='0xfffe'/>\
+               <product id='0xfffe'/></source></hostdev>";
+    let clock = |timer: &str| format!("<clock offset='localtime'><timer name='{timer}'/></clock>");
+    let domain = host.run(&host.document("optional").device(usb));
+    domain.assert_answers();
+    domain.destroy().unwrap();
+    let error = host.bus().create_xml(&host.document("pit").element(&clock("pit"))).unwrap_err();
+    assert!(error.text.contains("unsupported timer type (name) 'pit'"), "{error:?}");
+    let rtc = with_nodes(host.document("rtc").element(&clock("rtc")), "/dev/rtc");
+    if Path::new("/dev/rtc0").exists() {
+        let node = format!("node=/dev/rtc character special file {} 700 0:0", number("/dev/rtc0"));
+        has(&tell(&host, &rtc), &node);
+    } else {
+        let error = host.bus().create_xml(&rtc).unwrap_err();
+        assert!(error.text.contains("Unable to access /dev/rtc0"), "{error:?}");
+    }
+    host.assert_idle();
 }

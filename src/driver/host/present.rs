@@ -7,9 +7,13 @@ use std::path::Path;
 
 use nix::libc;
 
+use super::usb;
 use crate::error::{Error, ErrorCode, Result, errno_text};
 use crate::model::{Bitmap, Domain, VcpuPlacement};
 use crate::plan::{self, BlockDevice, Device, DeviceKind, Node, Present};
+
+/// Where the kernel lists USB devices.
+const USB: &str = "/sys/bus/usb/devices";
 
 /// Looks up what a document names, and nothing else.
 pub(in crate::driver) fn present(domain: &Domain) -> Result<Present> {
@@ -21,6 +25,7 @@ pub(in crate::driver) fn present(domain: &Domain) -> Result<Present> {
         nodes: if placed { nodes(Path::new("/sys/devices/system")) } else { Vec::new() },
         block_devices: block_devices(domain)?,
         devices: devices(domain)?,
+        usb: if plan::has_usb(domain) { usb::devices(Path::new(USB)) } else { Vec::new() },
     })
 }
 
@@ -44,7 +49,7 @@ fn block_device(path: &str) -> Result<BlockDevice> {
     Ok(BlockDevice { major: nix::sys::stat::major(number), minor: nix::sys::stat::minor(number) })
 }
 
-/// What is at the paths of disks and host devices.
+/// What is at the paths of disks, host devices and clocks.
 fn devices(domain: &Domain) -> Result<Vec<(String, Option<Device>)>> {
     let paths = plan::device_paths(domain).into_iter();
     paths.map(|path| Ok((path.to_owned(), device(path)?))).collect()
