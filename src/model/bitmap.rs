@@ -28,7 +28,7 @@ impl Bitmap {
 
     fn entry(&mut self, entry: &str) -> Option<()> {
         if let Some(excluded) = entry.strip_prefix('^') {
-            let index = digits(excluded)?;
+            let index = digits(excluded).filter(|&index| index < SIZE)?;
             if let Some(word) = self.words.get_mut(index as usize / 64) {
                 *word &= !(1 << (index % 64));
             }
@@ -41,17 +41,25 @@ impl Bitmap {
         if end < start || end >= SIZE {
             return None;
         }
-        (start..=end).for_each(|index| self.insert(index));
+        self.insert_range(start, end);
         Some(())
     }
 
-    fn insert(&mut self, index: u32) {
-        let at = index as usize / 64;
-        if self.words.len() <= at {
-            self.words.resize(at + 1, 0);
+    /// A word at a time: a hostile list has the whole range many times over.
+    fn insert_range(&mut self, start: u32, end: u32) {
+        let (first, last) = (start as usize / 64, end as usize / 64);
+        if self.words.len() <= last {
+            self.words.resize(last + 1, 0);
         }
-        if let Some(word) = self.words.get_mut(at) {
-            *word |= 1 << (index % 64);
+        let (from, to) = (u64::MAX << (start % 64), u64::MAX >> (63 - end % 64));
+        match self.words.get_mut(first..=last) {
+            Some([word]) => *word |= from & to,
+            Some([head, between @ .., tail]) => {
+                *head |= from;
+                between.fill(u64::MAX);
+                *tail |= to;
+            }
+            _ => {}
         }
     }
 
@@ -73,13 +81,23 @@ impl Bitmap {
 
     /// The numbers in it, smallest first.
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        let size = u32::try_from(self.words.len() * 64).unwrap_or(SIZE);
-        (0..size).filter(|&index| self.contains(index))
+        let words = self.words.iter().zip((0..).step_by(64)).filter(|&(&word, _)| word != 0);
+        words.flat_map(|(&word, base)| {
+            (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| base + bit)
+        })
     }
 
     /// Whether both have a number in common.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.words.iter().zip(&other.words).any(|(a, b)| a & b != 0)
+    }
+
+    /// Takes in all numbers of another.
+    pub(super) fn add(&mut self, other: &Self) {
+        if self.words.len() < other.words.len() {
+            self.words.resize(other.words.len(), 0);
+        }
+        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word |= other);
     }
 
     /// Whether all of its numbers are in the other.
@@ -123,7 +141,10 @@ impl Bitmap {
 impl FromIterator<u32> for Bitmap {
     fn from_iter<T: IntoIterator<Item = u32>>(numbers: T) -> Self {
         let mut set = Self::default();
-        numbers.into_iter().filter(|&index| index < SIZE).for_each(|index| set.insert(index));
+        numbers
+            .into_iter()
+            .filter(|&index| index < SIZE)
+            .for_each(|index| set.insert_range(index, index));
         set
     }
 }

@@ -1,5 +1,7 @@
 //! `<cpu>`: the processor of a virtual machine; without effect on containers.
 
+use std::collections::HashSet;
+
 use super::Vcpus;
 use super::read::number;
 use super::shape::{self, Kind, ON_OFF, Shape, attr};
@@ -13,6 +15,8 @@ pub struct Cpu {
     pub element: Option<Element>,
     /// How many cells of memory the guest has.
     pub cells: usize,
+    /// The memory of all cells, in KiB.
+    pub memory: u64,
 }
 
 const MODES: &[&str] = &["custom", "host-model", "host-passthrough", "maximum"];
@@ -24,11 +28,13 @@ impl Cpu {
             None => return Ok(Self::default()),
         };
         let numa = super::cpu_numa::parse(root, vcpus)?;
-        let cells = numa.as_ref().map_or(0, |numa| numa.children_named("cell").count());
+        let cells = || numa.iter().flat_map(|numa| numa.children_named("cell"));
+        let memory = cells().filter_map(|cell| number::<u64>(cell.attr("memory")?));
+        let (cells, memory) = (cells().count(), memory.fold(0, u64::saturating_add));
         children.extend(numa);
         let is_nothing = attributes.is_empty() && children.is_empty();
         let element = (!is_nothing).then(|| shape::element("cpu", &attributes, children));
-        Ok(Self { element, cells })
+        Ok(Self { element, cells, memory })
     }
 
     pub(super) fn format(&self, w: &mut Writer) {
@@ -47,9 +53,12 @@ fn parts(element: &Element) -> Result<(Attributes, Vec<Element>)> {
     let mut attributes = attributes(element, mode, is_named)?;
     let mut children = Vec::new();
     children.extend(model);
-    children.extend(vendor(element, is_named)?);
+    children.extend(vendor(element, is_named)?.filter(|_| has_model(mode)));
     for shape in PARTS {
         children.extend(shape.read_one(element)?);
+    }
+    if let Some(topology) = children.iter().find(|child| child.name == "topology") {
+        check_topology(element, topology)?;
     }
     check_cache(element)?;
     children.extend(features(element, mode, is_named)?);
@@ -86,6 +95,11 @@ const PARTS: &[Shape] = &[
     ),
 ];
 
+/// Whether a model and its vendor are kept; other modes check and forget them.
+fn has_model(mode: &str) -> bool {
+    ["custom", "host-model"].contains(&mode)
+}
+
 fn mode(element: &Element) -> Result<&str> {
     let mode = element.attr("mode").unwrap_or("custom");
     match MODES.contains(&mode) {
@@ -102,12 +116,13 @@ fn attributes(element: &Element, mode: &str, is_named: bool) -> Result<Attribute
         "cpu",
         &[
             attr("match", Kind::Word(&["minimum", "exact", "strict"])),
-            attr("check", Kind::Word(&["none", "partial", "full"])),
+            attr("check", Kind::Word(&["default", "none", "partial", "full"])),
             attr("migratable", Kind::Word(ON_OFF)),
         ],
     );
     let read = ATTRIBUTES.read(element)?.unwrap_or_default();
-    let value = |name: &'static str| read.attr(name).map(|value| (name, value.to_owned()));
+    let given = |name| read.attr(name).filter(|&value| value != "default");
+    let value = |name: &'static str| given(name).map(|value| (name, value.to_owned()));
     if value("migratable").is_some() && !["host-passthrough", "maximum"].contains(&mode) {
         return Err(element.unsupported(
             "Attribute migratable is only allowed for 'host-passthrough' / 'maximum' CPU mode",
@@ -128,10 +143,10 @@ fn attributes(element: &Element, mode: &str, is_named: bool) -> Result<Attribute
 /// The model as it is written, and whether it has a name.
 fn model(element: &Element, mode: &str) -> Result<(Option<Element>, bool)> {
     let Some(found) = element.child("model") else { return Ok((None, false)) };
-    if !["custom", "host-model"].contains(&mode) {
-        return Ok((None, false));
-    }
     let name = found.text();
+    if !has_model(mode) {
+        return Ok((None, !name.is_empty()));
+    }
     let fallback = found.attr("fallback").unwrap_or("allow");
     if !["allow", "forbid"].contains(&fallback) {
         return Err(found.unsupported(format_args!(
@@ -166,6 +181,16 @@ fn vendor(element: &Element, is_named: bool) -> Result<Option<Element>> {
     }
 }
 
+/// The processors must be countable.
+fn check_topology(element: &Element, topology: &Element) -> Result<()> {
+    let counts = topology.attributes.iter().filter_map(|(_, value)| number::<u32>(value));
+    match counts.into_iter().try_fold(1_u32, u32::checked_mul) {
+        Some(_) => Ok(()),
+        None => Err(element
+            .unsupported(format_args!("cpu topology results in more than {} cpus", u32::MAX))),
+    }
+}
+
 fn check_cache(element: &Element) -> Result<()> {
     let Some(cache) = element.child("cache") else { return Ok(()) };
     if let Some(second) = element.children_named("cache").nth(1) {
@@ -183,6 +208,7 @@ fn check_cache(element: &Element) -> Result<()> {
 fn features(element: &Element, mode: &str, is_named: bool) -> Result<Vec<Element>> {
     const POLICIES: &[&str] = &["force", "require", "optional", "disable", "forbid"];
     let mut features: Vec<Element> = Vec::new();
+    let mut names = HashSet::new();
     for feature in element.children_named("feature") {
         if mode == "custom" && !is_named {
             return Err(element.error("Non-empty feature list specified without CPU model"));
@@ -197,7 +223,7 @@ fn features(element: &Element, mode: &str, is_named: bool) -> Result<Vec<Element
         let Some(name) = feature.attr("name").filter(|name| !name.is_empty()) else {
             return Err(feature.error("Invalid CPU feature name: expected name='...'"));
         };
-        if features.iter().any(|other| other.attr("name") == Some(name)) {
+        if !names.insert(name) {
             let detail = format_args!("CPU feature '{name}' specified more than once");
             return Err(feature.error(detail));
         }

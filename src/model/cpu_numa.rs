@@ -1,8 +1,8 @@
 //! `<cpu><numa>`: the memory cells of a virtual machine; without effect on containers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use super::read::{all, first, internal, number_attr, required};
+use super::read::{first, internal, number_attr, required};
 use super::shape::{self, Kind, Shape, YES_NO, attr};
 use super::{Bitmap, Vcpus, memory};
 use crate::error::Result;
@@ -14,10 +14,11 @@ struct Cell {
     element: Element,
 }
 
-/// What is kept of all `<numa>` elements, which count as one.
+/// What is kept of the first `<numa>` of each `<cpu>`, which count as one.
 pub(super) fn parse(root: &Element, vcpus: &Vcpus) -> Result<Option<Element>> {
     let Some(first) = first(root, "cpu", "numa") else { return Ok(None) };
-    let children = all(root, "cpu", "numa").flat_map(|numa| numa.children.iter().cloned());
+    let firsts = root.children_named("cpu").filter_map(|cpu| cpu.child("numa"));
+    let children = firsts.flat_map(|numa| numa.children.iter().cloned());
     let numa = &Element { children: children.collect(), ..first.clone() };
     let count = numa.children_named("cell").count();
     if count == 0 {
@@ -41,26 +42,59 @@ pub(super) fn parse(root: &Element, vcpus: &Vcpus) -> Result<Option<Element>> {
     }
     let cells: Vec<Cell> = cells.into_iter().flatten().collect();
     check_processors(numa, &cells, vcpus)?;
+    let interconnects = interconnects(numa, &cells)?;
     let mut children: Vec<_> = cells.into_iter().map(|cell| cell.element).collect();
-    children.extend(interconnects(numa)?);
+    children.extend(interconnects);
     Ok(Some(shape::element("numa", &[], children)))
 }
 
-/// Each way between cells is given once.
-fn interconnects(numa: &Element) -> Result<Option<Element>> {
-    let Some(kept) = INTERCONNECTS.read_one(numa)? else { return Ok(None) };
+/// Ways lead from cells with processors to cells or their caches; each is given once.
+fn interconnects(numa: &Element, cells: &[Cell]) -> Result<Option<Element>> {
+    let Some(mut kept) = INTERCONNECTS.read_one(numa)? else { return Ok(None) };
+    kept.children.iter_mut().for_each(|node| match node {
+        Node::Element(way) => {
+            way.attributes.retain(|(name, value)| name != "cache" || value != "0")
+        }
+        Node::Text(_) | Node::Comment(_) => {}
+    });
+    for way in kept.elements() {
+        check_way(numa, way, cells)?;
+    }
     let way = |element: &Element| {
         ["initiator", "target", "cache", "type"].map(|name| element.attr(name).map(str::to_owned))
     };
-    let mut seen = Vec::new();
+    let mut seen = HashSet::new();
     for element in kept.elements() {
         let key = (element.name.clone(), way(element));
-        if seen.contains(&key) {
+        if !seen.insert(key) {
             return Err(numa.error("Duplicate info for NUMA latencies"));
         }
-        seen.push(key);
     }
     Ok(Some(kept))
+}
+
+fn check_way(numa: &Element, way: &Element, cells: &[Cell]) -> Result<()> {
+    let end = |name: &str| {
+        let id = way.attr(name).unwrap_or_default();
+        id.parse().ok().and_then(|id: usize| cells.get(id)).ok_or_else(|| {
+            numa.error(format_args!(
+                "'{name}' refers to a non-existent NUMA node: there is no '{id}'"
+            ))
+        })
+    };
+    let (initiator, target) = (end("initiator")?, end("target")?);
+    if initiator.vcpus.is_none() {
+        return Err(numa.error("NUMA nodes without CPUs can't be initiator"));
+    }
+    let has_cache = |level: &str| {
+        target.element.children_named("cache").any(|cache| cache.attr("level") == Some(level))
+    };
+    match way.attr("cache").filter(|level| !has_cache(level)) {
+        None => Ok(()),
+        Some(level) => Err(numa.error(format_args!(
+            "'cache' refers to a non-existent NUMA node cache: the target has none of level {level}"
+        ))),
+    }
 }
 
 const INTERCONNECTS: Shape = Shape::new("interconnects", &[]).with(&[
@@ -90,20 +124,20 @@ const INTERCONNECTS: Shape = Shape::new("interconnects", &[]).with(&[
 ]);
 
 fn check_processors(numa: &Element, cells: &[Cell], vcpus: &Vcpus) -> Result<()> {
-    let mut highest = 0;
+    let mut taken = Bitmap::default();
     for (id, cell) in cells.iter().enumerate() {
         let Some(set) = &cell.vcpus else { continue };
-        let before = cells
-            .iter()
-            .take(id)
-            .position(|other| other.vcpus.as_ref().is_some_and(|other| other.overlaps(set)));
-        if let Some(other) = before {
+        if taken.overlaps(set) {
+            let mut before = cells.iter().take(id).map(|cell| cell.vcpus.as_ref());
+            let other = before.position(|other| other.is_some_and(|other| other.overlaps(set)));
             return Err(numa.unsupported(format_args!(
-                "NUMA cells {id} and {other} have overlapping vCPU ids"
+                "NUMA cells {id} and {} have overlapping vCPU ids",
+                other.unwrap_or(id)
             )));
         }
-        highest = highest.max(set.iter().last().map_or(0, |last| last + 1));
+        taken.add(set);
     }
+    let highest = taken.iter().last().map_or(0, |last| last + 1);
     match highest > vcpus.maximum {
         true => Err(internal(numa, "Number of CPUs in <numa> exceeds the <vcpu> count")),
         false => Ok(()),
@@ -122,7 +156,7 @@ impl Cell {
         const CACHE: Shape = Shape::new(
             "cache",
             &[
-                attr("level", Kind::Number).required(),
+                attr("level", Kind::Positive).required(),
                 attr("associativity", Kind::Word(&["none", "direct", "full"])).required(),
                 attr("policy", Kind::Word(&["none", "writeback", "writethrough"])).required(),
             ],
@@ -137,21 +171,40 @@ impl Cell {
         kept.children.extend(distances.map(siblings).map(Node::Element));
         for cache in element.children_named("cache") {
             let Some(mut copy) = CACHE.read(cache)? else { continue };
-            for part in ["size", "line"] {
-                copy.children.push(Node::Element(cache_part(cache, part)?));
-            }
+            check_level(cache, &copy, &kept)?;
+            copy.attributes.retain(|(_, value)| value != "none");
+            copy.children.push(Node::Element(cache_part(cache, "size", "KiB")?));
+            let line = cache_part(cache, "line", "B")?;
+            copy.children.extend(Some(line).filter(has_value).map(Node::Element));
             kept.children.push(Node::Element(copy));
         }
         Ok(Self { vcpus, element: kept })
     }
 }
 
-fn cache_part(cache: &Element, name: &str) -> Result<Element> {
+/// There are three levels, and each cell has one cache of each.
+fn check_level(cache: &Element, read: &Element, cell: &Element) -> Result<()> {
+    let level = read.attr("level").unwrap_or_default();
+    if !["1", "2", "3"].contains(&level) {
+        return Err(cache.error(format_args!("invalid cache level '{level}': expected 1, 2 or 3")));
+    }
+    match cell.children_named("cache").any(|other| other.attr("level") == Some(level)) {
+        true => Err(cache.error(format_args!("Cache level '{level}' already defined"))),
+        false => Ok(()),
+    }
+}
+
+/// A number with the unit it is written with; as in libvirt, the unit it was given with is not read.
+fn cache_part(cache: &Element, name: &str, unit: &str) -> Result<Element> {
     let missing = || cache.error(format_args!("missing element or attribute './{name}/@value'"));
     let part = cache.child(name).filter(|part| part.attr("value").is_some()).ok_or_else(missing)?;
-    let bytes = memory::bytes(part, "value", "unit")?;
-    let (value, unit) = if name == "size" { (bytes.div_ceil(1024), "KiB") } else { (bytes, "B") };
-    Ok(shape::element(name, &[("value", value.to_string()), ("unit", unit.to_owned())], Vec::new()))
+    let number = memory::bytes(part, "value", "")?.div_ceil(1024);
+    let attributes = [("value", number.to_string()), ("unit", unit.to_owned())];
+    Ok(shape::element(name, &attributes, Vec::new()))
+}
+
+fn has_value(part: &Element) -> bool {
+    part.attr("value") != Some("0")
 }
 
 /// The distances of a cell to others, by their numbers.

@@ -1,5 +1,7 @@
 //! `<cputune>`: the share of processor time, its limits, and who runs where.
 
+use std::collections::{HashMap, HashSet};
+
 use super::iothreads::IoThreads;
 use super::read::{
     all, first, internal, missing_attr, number, number_attr, positive_attr, required, words,
@@ -72,7 +74,7 @@ pub struct Scheduler {
 
 impl CpuTune {
     pub(super) fn parse(root: &Element, vcpus: &Vcpus, threads: &IoThreads) -> Result<Self> {
-        let emulator_pin = pins(root, "emulatorpin", |_| Ok(0))?;
+        let emulator_pin = pins(root, "emulatorpin", |_| Ok(Some(0)))?;
         let emulator_schedulers = schedulers(root, "emulatorsched", None)?;
         only_one(root, "emulatorpin", emulator_pin.len())?;
         only_one(root, "emulatorsched", emulator_schedulers.len())?;
@@ -212,27 +214,30 @@ fn only_one(root: &Element, name: &str, count: usize) -> Result<()> {
     }
 }
 
-/// The sets of processors in elements of a name, with what `id` finds in each.
+/// The sets of processors in elements of a name, with what `id` finds in each; those in which it
+/// finds none do not count.
 fn pins(
     root: &Element,
     name: &str,
-    id: impl Fn(&Element) -> Result<u32>,
+    id: impl Fn(&Element) -> Result<Option<u32>>,
 ) -> Result<Vec<(u32, Bitmap)>> {
     let pin = |element: &Element| {
-        let id = id(element)?;
+        let Some(id) = id(element)? else { return Ok(None) };
         let set = Bitmap::filled_attr(element, "cpuset")?;
         let set =
             set.ok_or_else(|| internal(element, format_args!("missing cpuset for {name}")))?;
-        Ok((id, set))
+        Ok(Some((id, set)))
     };
-    all(root, "cputune", name).map(pin).collect()
+    all(root, "cputune", name).filter_map(|element| pin(element).transpose()).collect()
 }
 
 /// Pins of processors that there are not are dropped, as in libvirt.
 fn vcpu_pins(root: &Element, vcpus: &Vcpus) -> Result<Vec<(u32, Bitmap)>> {
-    let id = |element: &Element| required(element, "vcpu", number_attr(element, "vcpu")?);
+    let id = |element: &Element| {
+        let vcpu: u32 = required(element, "vcpu", number_attr(element, "vcpu")?)?;
+        Ok(Some(vcpu).filter(|&vcpu| vcpu < vcpus.maximum))
+    };
     let mut pins = pins(root, "vcpupin", id)?;
-    pins.retain(|(vcpu, _)| *vcpu < vcpus.maximum);
     pins.sort_by_key(|(vcpu, _)| *vcpu);
     let twice = pins.windows(2).find_map(|pair| match pair {
         [(a, _), (b, _)] if a == b => Some(*a),
@@ -248,39 +253,38 @@ fn vcpu_pins(root: &Element, vcpus: &Vcpus) -> Result<Vec<(u32, Bitmap)>> {
 }
 
 fn iothread_pins(root: &Element, threads: &IoThreads) -> Result<Vec<(u32, Bitmap)>> {
+    let known = threads.ids.iter().copied().collect();
     let id = |element: &Element| {
         let id = required(element, "iothread", positive_attr(element, "iothread")?)?;
-        check_thread(element, threads, id).map(|()| id)
+        check_thread(element, &known, id).map(|()| Some(id))
     };
     let pins = pins(root, "iothreadpin", id)?;
     in_order(root, "iothreadpin", pins, threads)
 }
 
-fn check_thread(element: &Element, threads: &IoThreads, id: u32) -> Result<()> {
-    match threads.ids.contains(&id) {
+fn check_thread(element: &Element, threads: &HashSet<u32>, id: u32) -> Result<()> {
+    match threads.contains(&id) {
         true => Ok(()),
         false => Err(element.unsupported(format_args!("Cannot find 'iothread' : {id}"))),
     }
 }
 
 /// What is set for threads, in the order of the threads.
-fn in_order<T: Clone>(
+fn in_order<T>(
     root: &Element,
     name: &str,
     settings: Vec<(u32, T)>,
     threads: &IoThreads,
 ) -> Result<Vec<(u32, T)>> {
-    let mut sorted = Vec::with_capacity(settings.len());
-    for id in &threads.ids {
-        let mut found = settings.iter().filter(|(thread, _)| thread == id);
-        sorted.extend(found.next().cloned());
-        if found.next().is_some() {
+    let mut by_thread = HashMap::with_capacity(settings.len());
+    for (id, setting) in settings {
+        if by_thread.insert(id, setting).is_some() {
             let element = all(root, "cputune", name).last().unwrap_or(root);
             let detail = format_args!("duplicate {name} for same iothread '{id}'");
             return Err(internal(element, detail));
         }
     }
-    Ok(sorted)
+    Ok(threads.ids.iter().filter_map(|&id| Some((id, by_thread.remove(&id)?))).collect())
 }
 
 /// The schedulers in elements of a name; with the name of an attribute, for the numbers in it.
@@ -334,7 +338,8 @@ fn vcpu_schedulers(root: &Element, vcpus: &Vcpus) -> Result<Vec<(u32, Scheduler)
 fn iothread_schedulers(root: &Element, threads: &IoThreads) -> Result<Vec<(u32, Scheduler)>> {
     let found = schedulers(root, "iothreadsched", Some("iothreads"))?;
     let element = first(root, "cputune", "iothreadsched").unwrap_or(root);
-    found.iter().try_for_each(|(id, _)| check_thread(element, threads, *id))?;
+    let known = threads.ids.iter().copied().collect();
+    found.iter().try_for_each(|(id, _)| check_thread(element, &known, *id))?;
     in_order(root, "iothreadsched", found, threads)
 }
 

@@ -5,10 +5,10 @@ use super::resource::Resource;
 use super::{
     BlockTune, Clock, Cpu, CpuTune, Devices, Features, IdMap, IoThreads, LifecycleAction,
     LockFailureAction, MemoryTune, NumaTune, Os, ProcessLimit, SecurityLabel, SharedNamespaces,
-    Uuid, Vcpus, identity, iothreads, kept, memory, metadata, namespaces, processes, resource,
-    seclabel, shape, sysinfo,
+    Uuid, Vcpus, identity, iothreads, kept, memory, metadata, namespaces, processes, read,
+    resource, seclabel, shape, sysinfo,
 };
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
 use crate::xml::{self, Element, Writer};
 
 /// A container as its document describes it.
@@ -59,6 +59,8 @@ pub struct Domain {
     pub sysinfo: Vec<Element>,
     /// `<bootloader>`; without effect on containers.
     pub bootloader: Option<String>,
+    /// `<bootloader_args>`, read with a boot loader only; without effect on containers.
+    pub bootloader_args: Option<String>,
     /// What runs inside.
     pub os: Os,
     /// The user name space.
@@ -113,14 +115,15 @@ impl Domain {
     /// Reads a document that is a tree already.
     pub fn parse_element(root: &Element) -> Result<Self> {
         check_root(root)?;
-        let (memory, current_memory) = memory::parse(root)?;
         let mut vcpus = Vcpus::parse(root)?;
         let iothreads = IoThreads::parse(root)?;
         let cpu = Cpu::parse(root, &vcpus)?;
+        let (memory, current_memory) = memory::parse(root, cpu.memory)?;
         let cpu_tune = CpuTune::parse(root, &vcpus, &iothreads)?;
         let numa_tune = NumaTune::parse(root, &mut vcpus, cpu_tune.is_pinned(), cpu.cells)?;
         let Resource { partition, fibrechannel_appid } = Resource::parse(root)?;
         let uuid = identity::parse_uuid(root)?;
+        let bootloader = root.child_text("bootloader");
         Ok(Self {
             id: None,
             name: identity::parse_name(root)?,
@@ -143,7 +146,8 @@ impl Domain {
             partition,
             fibrechannel_appid,
             sysinfo: sysinfo::parse(root, uuid)?,
-            bootloader: root.child_text("bootloader"),
+            bootloader_args: bootloader.as_ref().and_then(|_| root.child_text("bootloader_args")),
+            bootloader,
             os: Os::parse(root)?,
             idmap: IdMap::parse(root)?,
             features: Features::parse(root)?,
@@ -226,6 +230,7 @@ impl Domain {
     fn format_system(&self, w: &mut Writer) {
         self.sysinfo.iter().for_each(|sysinfo| shape::format(w, sysinfo));
         w.optional_leaf("bootloader", self.bootloader.as_deref());
+        w.optional_leaf("bootloader_args", self.bootloader_args.as_deref());
         self.os.format(w);
         self.idmap.format(w);
         self.features.format(w);
@@ -263,14 +268,38 @@ fn check_root(root: &Element) -> Result<()> {
     if root.attr("xmlns").is_some() {
         return Err(root.error("<domain> must not be in a name space: remove xmlns='...'"));
     }
-    match root.attr("type") {
-        Some("lxc") => Ok(()),
-        None | Some("") => Err(root.error("missing domain type attribute, expected type='lxc'")),
-        Some(other) => Err(root.unsupported(format_args!(
-            "invalid domain type {other}: only type='lxc' is supported"
-        ))),
-    }
+    let code = match root.attr("type") {
+        Some("lxc") => return Ok(()),
+        None | Some("") => {
+            let detail = "missing domain type attribute, expected type='lxc'";
+            return Err(read::internal(root, detail));
+        }
+        Some(other) if OTHER_TYPES.contains(&other) => ErrorCode::InvalidArg,
+        Some(_) => ErrorCode::ConfigUnsupported,
+    };
+    let kind = root.attr("type").unwrap_or_default();
+    let detail = format!("invalid domain type {kind}: only type='lxc' is supported");
+    Err(Error::in_document(code, root.line, detail))
 }
+
+/// The types of domains libvirt knows beside `lxc`.
+const OTHER_TYPES: [&str; 15] = [
+    "none",
+    "qemu",
+    "kvm",
+    "xen",
+    "uml",
+    "openvz",
+    "test",
+    "vmware",
+    "hyperv",
+    "vbox",
+    "phyp",
+    "parallels",
+    "bhyve",
+    "vz",
+    "hvf",
+];
 
 #[cfg(test)]
 mod tests;

@@ -54,7 +54,8 @@ pub(super) fn parse_uuid(root: &Element) -> Result<Uuid> {
         return Ok(Uuid::new_v4());
     }
     read_uuid(&text).ok_or_else(|| {
-        element.error(format_args!("malformed uuid element '{text}': expected 32 hex digits"))
+        let detail = format_args!("malformed uuid element '{text}': expected 32 hex digits");
+        internal(element, detail)
     })
 }
 
@@ -117,7 +118,7 @@ mod tests {
             (&long, "XML error: line 2: the name has 201 bytes, more than the limit of 200"),
             (
                 "<uuid>1234</uuid>",
-                "XML error: line 2: malformed uuid element '1234': expected 32 hex digits",
+                "internal error: line 2: malformed uuid element '1234': expected 32 hex digits",
             ),
             ("<title>a\nb</title>", "XML error: line 2: Domain title can't contain newlines"),
         ]);

@@ -21,6 +21,7 @@ pub(super) fn parse_default(root: &Element) -> Result<Option<Element>> {
 fn check_pool(element: &Element, kept: &Element) -> Result<()> {
     let bound = |name| kept.attr(name).and_then(number::<u32>);
     match (bound("thread_pool_min"), bound("thread_pool_max")) {
+        (_, Some(0)) => Err(element.unsupported("thread_pool_max must be a positive integer")),
         (Some(min), max) if max.is_none_or(|max| min > max) => Err(element.unsupported(
             "thread_pool_min must be smaller or equal to thread_pool_max, and both be given",
         )),

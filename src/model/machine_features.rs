@@ -95,6 +95,8 @@ pub(super) fn read(element: &Element, before: Option<Element>) -> Result<Option<
         _ => None,
     };
     if let Some((names, unknown)) = group {
+        // libvirt adds to the others; of these the last element counts alone.
+        let before = before.filter(|_| element.name != "kvm");
         return read_group(element, before, names, unknown).map(Some);
     }
     let Some(shape) = SIMPLE.iter().find(|shape| shape.name() == element.name) else {
@@ -102,21 +104,44 @@ pub(super) fn read(element: &Element, before: Option<Element>) -> Result<Option<
     };
     let Some(mut kept) = shape.read(element)? else { return Ok(None) };
     let size = match element.name.as_str() {
-        "smm" if kept.attr("state") == Some("on") => size(element, "tseg", false)?,
-        "hpt" => size(element, "maxpagesize", true).map_err(|_| {
-            element.unsupported("Unable to parse HPT maxpagesize setting: expected a size")
-        })?,
-        "tcg" => size(element, "tb-cache", true)?,
+        "smm" if kept.attr("state") == Some("on") => {
+            let bytes = |child: &Element, size, unit: Option<&str>| {
+                to_bytes(child, size, unit.unwrap_or("MiB")).map(split_bytes)
+            };
+            size(element, "tseg", bytes)?
+        }
+        "hpt" => {
+            let kib = |child: &Element, size, unit: Option<&str>| {
+                Ok((to_bytes(child, size, unit.unwrap_or("KiB"))?.div_ceil(1024), "KiB"))
+            };
+            let size = size(element, "maxpagesize", kib).map_err(|_| {
+                element.unsupported("Unable to parse HPT maxpagesize setting: expected a size")
+            })?;
+            size.filter(is_not_zero)
+        }
+        "tcg" => {
+            let kib =
+                |child: &Element, size, unit: Option<&str>| Ok((to_kib(child, size, unit)?, "KiB"));
+            size(element, "tb-cache", kib)?.filter(is_not_zero)
+        }
         _ => None,
     };
+    // An element without a size keeps that of the one before.
+    let before =
+        || before.filter(|_| kept.attr("state") != Some("off"))?.elements().next().cloned();
+    let size = size.or_else(before);
     kept.children.extend(size.map(Node::Element));
     let is_nothing = kept.attributes.is_empty() && kept.children.is_empty();
     let needs_something = ["hpt", "tcg"].contains(&kept.name.as_str());
     Ok(Some(kept).filter(|_| !(is_nothing && needs_something)))
 }
 
-/// A child element with a size: in KiB, or in the largest unit that fits.
-fn size(element: &Element, name: &str, in_kib: bool) -> Result<Option<Element>> {
+/// A child element with a size, which `convert` makes of a number and a unit.
+fn size(
+    element: &Element,
+    name: &str,
+    convert: impl Fn(&Element, u64, Option<&str>) -> Result<(u64, &'static str)>,
+) -> Result<Option<Element>> {
     let Some(child) = element.child(name) else { return Ok(None) };
     let text = child.text();
     if text.is_empty() {
@@ -125,12 +150,12 @@ fn size(element: &Element, name: &str, in_kib: bool) -> Result<Option<Element>> 
     let value = number::<u64>(&text).ok_or_else(|| {
         child.error(format_args!("Invalid value '{text}' of <{name}>: expected a number"))
     })?;
-    let (value, unit) = match in_kib {
-        true => (to_kib(child, value, child.attr("unit"))?, "KiB"),
-        false => split_bytes(to_bytes(child, value, child.attr("unit").unwrap_or("MiB"))?),
-    };
-    let attributes = [("unit", unit.to_owned())];
-    Ok(Some(shape::leaf(name, &attributes, value.to_string())).filter(|_| !in_kib || value != 0))
+    let (value, unit) = convert(child, value, child.attr("unit").filter(|unit| !unit.is_empty()))?;
+    Ok(Some(shape::leaf(name, &[("unit", unit.to_owned())], value.to_string())))
+}
+
+fn is_not_zero(size: &Element) -> bool {
+    size.text() != "0"
 }
 
 /// A feature made of features of its own.

@@ -8,9 +8,11 @@ use crate::xml::{Element, Writer};
 /// The largest size, in KiB: 8 EiB less one, so that bytes fit a signed 64-bit number.
 pub const MAX_KIB: u64 = (1 << 53) - 1;
 
-/// The limit and the balloon's target, in KiB.
-pub(super) fn parse(root: &Element) -> Result<(u64, u64)> {
+/// The limit and the balloon's target, in KiB. Without a limit, it is the memory of all cells of a
+/// virtual machine.
+pub(super) fn parse(root: &Element, of_cells: u64) -> Result<(u64, u64)> {
     let memory = size_in(root.child("memory"), "memory")?.unwrap_or(0);
+    let memory = if memory == 0 { of_cells.min(MAX_KIB) } else { memory };
     if memory == 0 {
         let line = root.child("memory").map_or(root.line, |element| element.line);
         return Err(Error::xml(line, "Memory size must be specified via <memory>"));
@@ -100,15 +102,10 @@ fn bad_size(element: &Element, text: &str, path: &str) -> Error {
 /// A size in KiB, rounded up; `element` is the one to name in errors.
 pub(super) fn to_kib(element: &Element, value: u64, unit: Option<&str>) -> Result<u64> {
     let unit = unit.filter(|unit| !unit.is_empty()).unwrap_or("KiB");
-    let Some(bytes) = unit_bytes(unit) else {
-        let detail = format!("unknown suffix '{unit}': expected bytes, KiB, MiB, GiB or the like");
-        return Err(Error::in_document(ErrorCode::InvalidArg, element.line, detail));
-    };
+    let bytes = unit_bytes(unit).ok_or_else(|| unknown_unit(element, unit))?;
     let kib = (u128::from(value) * u128::from(bytes)).div_ceil(1024);
-    u64::try_from(kib).ok().filter(|&kib| kib <= MAX_KIB).ok_or_else(|| {
-        let detail = format!("value too large: {value}{unit}");
-        Error::in_document(ErrorCode::Overflow, element.line, detail)
-    })
+    let kib = u64::try_from(kib).ok().filter(|&kib| kib <= MAX_KIB);
+    kib.ok_or_else(|| too_large(element, value, unit))
 }
 
 /// The size in an attribute that must be there, with the unit in another, in bytes.
@@ -122,18 +119,29 @@ pub(super) fn bytes(element: &Element, value: &str, unit: &str) -> Result<u64> {
         };
         return Err(element.error(detail));
     };
+    to_kib(element, number, Some(unit))?;
     to_bytes(element, number, unit)
 }
 
-/// A size in bytes.
+/// A size in bytes that is no size of memory: it may be twice as large.
 pub(super) fn to_bytes(element: &Element, number: u64, unit: &str) -> Result<u64> {
-    to_kib(element, number, Some(unit))?;
-    Ok(number.saturating_mul(unit_bytes(unit).unwrap_or(1)))
+    let factor = unit_bytes(unit).ok_or_else(|| unknown_unit(element, unit))?;
+    number.checked_mul(factor).ok_or_else(|| too_large(element, number, unit))
 }
 
-/// A size in the largest unit that divides it.
+fn unknown_unit(element: &Element, unit: &str) -> Error {
+    let detail = format!("unknown suffix '{unit}': expected bytes, KiB, MiB, GiB or the like");
+    Error::in_document(ErrorCode::InvalidArg, element.line, detail)
+}
+
+fn too_large(element: &Element, value: u64, unit: &str) -> Error {
+    let detail = format!("value too large: {value}{unit}");
+    Error::in_document(ErrorCode::Overflow, element.line, detail)
+}
+
+/// A size in the largest unit that divides it; libvirt has none above this.
 pub(super) fn split_bytes(bytes: u64) -> (u64, &'static str) {
-    let units = [(60, "EiB"), (50, "PiB"), (40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let units = [(50, "PiB"), (40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
     let fits = |(shift, _): &(u32, _)| bytes != 0 && bytes.trailing_zeros() >= *shift;
     match units.into_iter().find(fits) {
         Some((shift, unit)) => (bytes >> shift, unit),
@@ -208,6 +216,9 @@ mod tests {
             assert_eq!(domain.current_memory, expected, "{text}");
         }
         assert_eq!(parse("").current_memory, 1024);
+        let cells =
+            "<memory>0</memory><cpu><numa><cell memory='3'/><cell memory='4'/></numa></cpu>";
+        assert_eq!(parse(cells).memory, 7);
     }
 
     #[test]
@@ -266,7 +277,7 @@ mod tests {
             ),
         ]);
         assert_eq!(fault("<memory unit='k iB'>1</memory>").code, ErrorCode::InvalidArg);
-        let error = super::parse(&crate::xml::parse("\n<domain/>").unwrap()).unwrap_err();
+        let error = super::parse(&crate::xml::parse("\n<domain/>").unwrap(), 0).unwrap_err();
         assert_eq!(error.message, missing);
     }
 }

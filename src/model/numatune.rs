@@ -51,14 +51,10 @@ impl NumaTune {
             return Err(second.error("only one numatune is supported"));
         }
         let automatic = vcpus.placement == VcpuPlacement::Auto;
-        let mut memory = match first(root, "numatune", "memory") {
+        let memory = match first(root, "numatune", "memory") {
             Some(element) => NumaMemory::parse(element, automatic)?,
-            None => None,
+            None => automatic.then_some(NumaMemory { mode: NumaMode::Strict, nodeset: None }),
         };
-        if automatic {
-            let automatic = NumaMemory { mode: NumaMode::Strict, nodeset: None };
-            memory.get_or_insert(automatic);
-        }
         let is_automatic = memory.as_ref().is_some_and(|memory| memory.nodeset.is_none());
         if is_automatic && !is_pinned && vcpus.cpuset.is_none() {
             vcpus.placement = VcpuPlacement::Auto;

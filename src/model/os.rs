@@ -1,6 +1,6 @@
 //! `<os>`: what runs inside.
 
-use super::read::words;
+use super::read::{all, first, words};
 use crate::error::{Error, ErrorCode, Result};
 use crate::xml::{Element, Writer};
 
@@ -86,27 +86,31 @@ const ARCHITECTURES: &[&str] = &[
 ];
 
 impl Os {
+    /// Several `<os>` count as one, as in libvirt.
     pub(super) fn parse(root: &Element) -> Result<Self> {
-        let os = root.child("os");
-        let kind = os.and_then(|os| os.child("type")).filter(|kind| !kind.text().is_empty());
-        let (Some(os), Some(kind)) = (os, kind) else {
-            let line = os.map_or(root.line, |os| os.line);
-            return Err(Error::xml(line, "an os <type> must be specified, as in <type>exe</type>"));
+        let find = |name| first(root, "os", name);
+        let text = |name| find(name).map(Element::text).filter(|text| !text.is_empty());
+        let os = root.child("os").unwrap_or(root);
+        let Some(kind) = find("type").filter(|kind| !kind.text().is_empty()) else {
+            return Err(os.error("an os <type> must be specified, as in <type>exe</type>"));
         };
         check_type(kind)?;
-        let init =
-            os.child_text("init").ok_or_else(|| os.error("init binary must be specified"))?;
+        let init = text("init").ok_or_else(|| os.error("init binary must be specified"))?;
+        // The first that has the attribute, among the first <type> of each <os>.
+        let types = || root.children_named("os").filter_map(|os| os.child("type"));
+        let attr = |name| types().find(|kind| kind.attr(name).is_some()).unwrap_or(kind);
+        let machine = attr("machine").attr("machine");
         Ok(Self {
-            arch: parse_arch(kind)?,
-            machine: kind.attr("machine").filter(|name| !name.is_empty()).map(str::to_owned),
+            arch: parse_arch(attr("arch"))?,
+            machine: machine.filter(|name| !name.is_empty()).map(str::to_owned),
             init,
-            initarg: os.children_named("initarg").map(parse_arg).collect::<Result<_>>()?,
-            initenv: os.children_named("initenv").map(parse_env).collect::<Result<_>>()?,
-            initdir: os.child_text("initdir"),
-            inituser: os.child_text("inituser"),
-            initgroup: os.child_text("initgroup"),
-            cmdline: os.child_text("cmdline"),
-            smbios: parse_smbios(os)?,
+            initarg: all(root, "os", "initarg").map(parse_arg).collect::<Result<_>>()?,
+            initenv: all(root, "os", "initenv").map(parse_env).collect::<Result<_>>()?,
+            initdir: text("initdir"),
+            inituser: text("inituser"),
+            initgroup: text("initgroup"),
+            cmdline: text("cmdline"),
+            smbios: find("smbios").map_or(Ok(None), parse_smbios)?,
         })
     }
 
@@ -154,8 +158,7 @@ fn parse_arch(kind: &Element) -> Result<Option<String>> {
     }
 }
 
-fn parse_smbios(os: &Element) -> Result<Option<SmbiosMode>> {
-    let Some(element) = os.child("smbios") else { return Ok(None) };
+fn parse_smbios(element: &Element) -> Result<Option<SmbiosMode>> {
     match element.attr("mode") {
         None | Some("" | "none") => Ok(None),
         Some(word) => SmbiosMode::from_word(word).map(Some).ok_or_else(|| {

@@ -17,7 +17,7 @@ impl Resource {
             return Err(second.error("only one resource element is supported"));
         }
         let resource = Self {
-            partition: element.child("partition").map(partition).transpose()?,
+            partition: element.child("partition").map_or(Ok(None), partition)?,
             fibrechannel_appid: appid(element)?,
         };
         match resource == Self::default() {
@@ -27,18 +27,15 @@ impl Resource {
     }
 }
 
-fn partition(element: &Element) -> Result<String> {
+fn partition(element: &Element) -> Result<Option<String>> {
     let path = element.text();
-    if path.is_empty() {
-        return Err(element.error("<partition> needs a path, as in /machine"));
-    }
     if path.split('/').any(|component| component == "..") || path.contains(char::is_control) {
         return Err(element.error(format_args!(
             "the partition '{}' must not contain '..' or control characters",
             path.escape_debug()
         )));
     }
-    Ok(path)
+    Ok(Some(path).filter(|path| !path.is_empty()))
 }
 
 fn appid(resource: &Element) -> Result<Option<String>> {
@@ -94,7 +91,7 @@ mod tests {
             ),
             (
                 "<resource><partition/></resource>",
-                "XML error: line 2: <partition> needs a path, as in /machine",
+                "XML error: line 2: <resource> needs a <partition> or a <fibrechannel>",
             ),
             (
                 "<resource><partition>/a/../b</partition></resource>",

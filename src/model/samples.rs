@@ -4,11 +4,14 @@ use super::{Domain, View};
 use crate::error::Error;
 
 /// The smallest document, with `extra` in front of its elements on line 2. The first element of a
-/// name wins, so that `extra` may also replace one.
+/// name wins, so that `extra` may also replace one; of `<os>`, several would count as one.
 pub(super) fn document(extra: &str) -> String {
+    let os = match extra.contains("<os") {
+        true => "",
+        false => "<os><type>exe</type><init>/bin/sh</init></os>",
+    };
     format!(
-        "<domain type='lxc'>\n{extra}\n<name>web</name>\n<memory>1024</memory>\n\
-         <os><type>exe</type><init>/bin/sh</init></os>\n</domain>"
+        "<domain type='lxc'>\n{extra}\n<name>web</name>\n<memory>1024</memory>\n{os}\n</domain>"
     )
 }
 

@@ -1,5 +1,7 @@
 //! `<seclabel>`: how security modules of the host confine the container.
 
+use std::collections::HashSet;
+
 use super::View;
 use super::read::{detail, words};
 use crate::error::Result;
@@ -48,24 +50,21 @@ pub struct SecurityLabel {
 /// not kept, as in libvirt.
 pub(super) fn parse(root: &Element) -> Result<Vec<SecurityLabel>> {
     let is_single = root.children_named("seclabel").nth(1).is_none();
-    let mut models: Vec<Option<&str>> = Vec::new();
+    let mut models = HashSet::new();
     let mut labels = Vec::new();
     for element in root.children_named("seclabel") {
         let model = element.attr("model");
         labels.extend(SecurityLabel::parse(element, model.or((!is_single).then_some("")))?);
-        if models.contains(&model) {
+        if !models.insert(model) {
             let model = model.unwrap_or("(none)");
             let text = format_args!("seclabel for model {model} is already provided");
             return Err(detail(element, text));
         }
-        models.push(model);
     }
-    match models.iter().position(Option::is_none).filter(|_| !is_single) {
+    let without = root.children_named("seclabel").find(|label| label.attr("model").is_none());
+    match without.filter(|_| !is_single) {
         None => Ok(labels),
-        Some(at) => {
-            let element = root.children_named("seclabel").nth(at).unwrap_or(root);
-            Err(element.error("missing security model when using multiple labels"))
-        }
+        Some(label) => Err(label.error("missing security model when using multiple labels")),
     }
 }
 

@@ -167,13 +167,18 @@ impl Shape {
 pub(super) fn format(w: &mut Writer, element: &Element) {
     let attributes: Vec<_> =
         element.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let text = element.text();
+    if element.name == "entry" && attributes.is_empty() {
+        // libvirt's strings of a manufacturer: it writes them as texts even when empty.
+        return w.text_leaf("entry", &[], &text);
+    }
     // These have an end tag of their own even when empty.
     let always_open = ["hyperv", "kvm", "xen", "nvram", "redirdev"]
         .contains(&element.name.as_str())
         || element.name == "backend" && element.attr("model") == Some("egd")
         || element.name == "encryption" && element.attr("format").is_some();
     if !always_open && element.elements().next().is_none() {
-        return w.leaf(&element.name, &attributes, &element.text());
+        return w.leaf(&element.name, &attributes, &text);
     }
     w.open(&element.name, &attributes);
     element.elements().for_each(|child| format(w, child));

@@ -106,11 +106,13 @@ fn firmware(element: &Element) -> Result<Vec<Element>> {
             return Err(entry.error("Firmware entry is missing 'name' attribute"));
         };
         let name = ("name", name.to_owned());
-        match (entry.text(), entry.attr("file")) {
-            (text, Some(file)) if text.is_empty() => {
+        match (entry.attr("file"), entry.text()) {
+            (Some(file), _) => {
                 Ok(shape::element("entry", &[name, ("file", file.to_owned())], Vec::new()))
             }
-            (text, None) if !text.is_empty() => Ok(shape::leaf("entry", &[name], text)),
+            (None, text) if !text.trim_ascii().is_empty() => {
+                Ok(shape::leaf("entry", &[name], text))
+            }
             _ => Err(entry.error("Firmware entry must have either value or 'file' attribute")),
         }
     };

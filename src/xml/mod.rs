@@ -70,9 +70,10 @@ impl Element {
         })
     }
 
-    /// The child elements of a name.
+    /// The child elements of a name, but for those that have put themselves into a name space.
     pub fn children_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Element> {
-        self.elements().filter(move |element| element.name == name)
+        let is_plain = |element: &Element| element.attr("xmlns").is_none_or(str::is_empty);
+        self.elements().filter(move |element| element.name == name && is_plain(element))
     }
 
     /// The first child element of a name; libvirt, too, reads the first and drops the others.
@@ -98,13 +99,26 @@ impl Element {
         self.child(name).map(Element::text).filter(|text| !text.is_empty())
     }
 
-    /// The element's own text, joined and not trimmed.
+    /// The text of the element and of all below it, not trimmed, as XPath has it. White space
+    /// around elements and comments is layout and no text, unless text comes first.
     pub fn text(&self) -> String {
-        let texts = self.children.iter().filter_map(|node| match node {
-            Node::Text(text) => Some(text.as_str()),
-            Node::Element(_) | Node::Comment(_) => None,
-        });
-        texts.collect()
+        let mut joined = String::new();
+        self.add_text(&mut joined);
+        joined
+    }
+
+    fn add_text(&self, joined: &mut String) {
+        let is_blank = |text: &str| text.trim_ascii().is_empty();
+        let begins = matches!(self.children.first(), Some(Node::Text(text)) if !is_blank(text));
+        let keeps_blanks = begins || self.children.len() == 1;
+        for node in &self.children {
+            match node {
+                Node::Text(text) if !keeps_blanks && is_blank(text) => {}
+                Node::Text(text) => joined.push_str(text),
+                Node::Element(element) => element.add_text(joined),
+                Node::Comment(_) => {}
+            }
+        }
     }
 
     /// An error at this element's line.
@@ -149,9 +163,15 @@ mod tests {
         assert_eq!(element.attr("a"), Some("1"));
         assert_eq!(element.required_attr("a").unwrap(), "1");
         assert_eq!(element.text(), "xy");
+        let texts =
+            ["<a> <b/> </a>", "<a> </a>", "<a>1<b>2</b> </a>", "<a> <b>1</b>2 <!-- --> </a>"];
+        let texts = texts.map(|text| parse(text).unwrap().text());
+        assert_eq!(texts, ["", " ", "12 ", "12 "]);
         assert_eq!(element.required_child("t").unwrap().attr("d"), Some("2"));
         assert_eq!(element.children_named("t").count(), 2);
         assert_eq!(element.elements().count(), 2);
+        let other = parse("<a><b xmlns='u'/><b xmlns=''>1</b></a>").unwrap();
+        assert_eq!(other.child_text("b").as_deref(), Some("1"));
         assert_eq!(element.child_text("t"), None);
     }
 

@@ -124,6 +124,7 @@ impl Builder {
                 Some(element) => self.add(Node::Element(element)),
                 None => Ok(()),
             },
+            Event::Text(text) if self.open.is_empty() => self.text_outside(&text),
             Event::Text(text) => self.text(&text.xml10_content()),
             Event::CData(text) if !self.open.is_empty() => self.text(&text.xml10_content()),
             Event::CData(_) => Err(self.outside("a CDATA section")),
@@ -219,23 +220,24 @@ impl Builder {
     }
 
     fn text(&mut self, text: &str) -> Result<()> {
-        match self.open.last_mut() {
-            Some(parent) => {
-                match parent.children.last_mut() {
-                    Some(Node::Text(before)) => before.push_str(text),
-                    _ if text.is_empty() => {}
-                    _ => parent.children.push(Node::Text(text.to_owned())),
-                }
-                Ok(())
-            }
-            None if text.trim().is_empty() => Ok(()),
-            None => {
-                // The text begins with the line end before it.
-                let blank = text.len() - text.trim_start().len();
-                self.line += newlines(text.as_bytes().get(..blank).unwrap_or_default());
-                Err(self.outside("text"))
-            }
+        let Some(parent) = self.open.last_mut() else { return self.text_outside(text) };
+        match parent.children.last_mut() {
+            Some(Node::Text(before)) => before.push_str(text),
+            _ if text.is_empty() => {}
+            _ => parent.children.push(Node::Text(text.to_owned())),
         }
+        Ok(())
+    }
+
+    /// Text, as it is written, around the root element: only white space may be there.
+    fn text_outside(&mut self, text: &str) -> Result<()> {
+        if text.trim().is_empty() {
+            return Ok(());
+        }
+        // The text begins with the line end before it.
+        let blank = text.len() - text.trim_start().len();
+        self.line += newlines(text.as_bytes().get(..blank).unwrap_or_default());
+        Err(self.outside("text"))
     }
 
     fn reference(&mut self, c: char) -> Result<()> {

@@ -37,9 +37,14 @@ impl Writer {
 
     /// An element with text in one line; without text the same as [`Self::empty`].
     pub fn leaf(&mut self, name: &str, attributes: &[(&str, &str)], text: &str) {
-        if text.is_empty() {
-            return self.empty(name, attributes);
+        match text.is_empty() {
+            true => self.empty(name, attributes),
+            false => self.text_leaf(name, attributes, text),
         }
+    }
+
+    /// An element with text in one line, which has an end tag of its own without text, too.
+    pub fn text_leaf(&mut self, name: &str, attributes: &[(&str, &str)], text: &str) {
         self.tag(name, attributes);
         self.out.push('>');
         escape(&mut self.out, text, Quoting::Text);

@@ -14,8 +14,11 @@
 
 mod arrows;
 mod bad_input;
+mod bounds;
+mod differential;
 mod ends;
 mod files;
+mod fuzz_findings;
 mod groups;
 mod hello;
 mod hostile;

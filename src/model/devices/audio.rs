@@ -156,14 +156,14 @@ fn stream(element: &Element, backend: &Backend) -> Result<Option<Element>> {
     if is_fixed && kept.attr("mixingEngine") != Some("yes") {
         return Err(element.unsupported("fixed audio settings requires mixing engine"));
     }
-    let settings = SETTINGS.read_one(element)?;
-    if settings.is_some() && !is_fixed {
+    if element.child("settings").is_some() && !is_fixed {
         let detail = "audio settings specified without fixed settings flag";
         return Err(element.unsupported(detail));
     }
     if is_fixed {
         let empty = || shape::element("settings", &[], Vec::new());
-        kept.children.push(Node::Element(settings.unwrap_or_else(empty)));
+        let settings = SETTINGS.read_one(element)?.unwrap_or_else(empty);
+        kept.children.push(Node::Element(settings));
     }
     Ok(Some(kept).filter(|kept| !kept.attributes.is_empty()))
 }

@@ -64,10 +64,11 @@ pub(super) fn iommu(device: &Element) -> Result<Element> {
         let detail = "IOMMU eim requires interrupt remapping to be enabled";
         return Err(device.unsupported(detail));
     }
+    let place = Place::PLAIN.read(device)?;
     if model != "virtio" && device.child("address").is_some() {
         return Err(device.error(format_args!("iommu model '{model}' can't have address")));
     }
-    let parts = driver.into_iter().chain(Place::PLAIN.read(device)?);
+    let parts = driver.into_iter().chain(place);
     kept.children.extend(parts.map(Node::Element));
     Ok(kept)
 }

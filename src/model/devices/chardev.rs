@@ -4,7 +4,7 @@
 //! other devices. Only terminals are of use to a container.
 
 use super::label;
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
 use crate::model::read::{internal, missing_attr, unknown_word, words};
 use crate::model::shape::{self, Kind, ON_OFF, Shape, YES_NO, attr};
 use crate::xml::{Element, Node};
@@ -133,7 +133,10 @@ impl Rules {
                     let detail = "Missing source channel attribute for char device";
                     return Err(source.unsupported(detail));
                 }
-                kept => kept,
+                kept => {
+                    check_channel(source)?;
+                    kept
+                }
             },
         };
         Ok(kept.into_iter().collect())
@@ -167,6 +170,21 @@ const TCP: Shape = Shape::new(
     ],
 );
 const NMDM: Shape = Shape::new("source", &[attr("master", Kind::Text), attr("slave", Kind::Text)]);
+/// Names of channels are letters, digits, and a few marks.
+fn check_channel(source: &Element) -> Result<()> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    match source.attr("channel").filter(|name| !name.chars().all(is_plain)) {
+        None => Ok(()),
+        Some(name) => {
+            let detail = format!(
+                "Invalid character in source channel for char device: '{name}', expected letters, \
+                 digits, '.', '-' and '_'"
+            );
+            Err(Error::in_document(ErrorCode::InvalidArg, source.line, detail))
+        }
+    }
+}
+
 const CHANNEL: Shape = Shape::new("source", &[attr("channel", Kind::Text)]);
 const VDAGENT: Shape = Shape::new("source", &[]).with(&[
     Shape::new("clipboard", &[attr("copypaste", Kind::Word(YES_NO)).required()]),

@@ -86,7 +86,8 @@ impl Console {
         let live = |value: &Option<String>| value.clone().filter(|_| view == View::Live);
         let tty = live(&self.tty);
         let kind = ("type", self.source.as_str());
-        match &tty {
+        // Of old, the first console's terminal is an attribute as well.
+        match tty.as_ref().filter(|_| self.target_port == 0) {
             Some(tty) => w.open("console", &[kind, ("tty", tty)]),
             None => w.open("console", &[kind]),
         }

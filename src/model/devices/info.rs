@@ -28,14 +28,6 @@ impl Place {
     /// What is kept of a device's place, in the order it is written in.
     pub(super) fn read(self, device: &Element) -> Result<Vec<Element>> {
         const MASTER: Shape = Shape::new("master", &[attr("startport", Kind::Number).or("0")]);
-        const ROM: Shape = Shape::new(
-            "rom",
-            &[
-                attr("enabled", Kind::Word(YES_NO)),
-                attr("bar", Kind::Word(ON_OFF)),
-                attr("file", Kind::Text),
-            ],
-        );
         const ACPI: Shape = Shape::new("acpi", &[attr("index", Kind::Positive)]);
         let mut kept = Vec::new();
         if self.boot {
@@ -43,13 +35,31 @@ impl Place {
         }
         kept.extend(MASTER.read_one(device)?);
         if self.rom {
-            kept.extend(ROM.read_one(device)?);
+            kept.extend(rom(device)?);
         }
         kept.extend(ACPI.read_one(device)?);
         if let Some(element) = device.child("address") {
             kept.push(address(element, &device.name)?);
         }
         Ok(kept)
+    }
+}
+
+fn rom(device: &Element) -> Result<Option<Element>> {
+    const ROM: Shape = Shape::new(
+        "rom",
+        &[
+            attr("enabled", Kind::Word(YES_NO)),
+            attr("bar", Kind::Word(ON_OFF)),
+            attr("file", Kind::Text),
+        ],
+    );
+    let kept = ROM.read_one(device)?;
+    match &kept {
+        Some(rom) if rom.attr("enabled") == Some("no") && rom.attributes.len() > 1 => {
+            Err(device.unsupported("ROM tuning is not supported when ROM is disabled"))
+        }
+        _ => Ok(kept),
     }
 }
 
@@ -325,10 +335,10 @@ pub(super) fn virtio_options(driver: &Element) -> Result<Vec<(String, String)>> 
 /// The address of a PCI device of the host: no type, all numbers.
 pub(super) fn pci_of_host(element: &Element) -> Result<Element> {
     let mut kept = shape::element("address", &[], Vec::new());
-    let address = pci(element)?;
+    pci(element)?;
     for (name, _, width) in PCI {
-        let value = address.attr(name).map_or_else(|| hex(0, width), str::to_owned);
-        kept.attributes.push((name.to_owned(), value));
+        let value = number_of(element, name)?.unwrap_or(0);
+        kept.attributes.push((name.to_owned(), hex(value, width)));
     }
     Ok(kept)
 }

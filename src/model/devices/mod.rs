@@ -76,7 +76,10 @@ impl Devices {
     pub(super) fn parse(root: &Element) -> Result<Self> {
         let elements: Vec<_> = root.children_named("devices").flat_map(Element::elements).collect();
         checks::check_single(&elements)?;
-        let mut devices = Self::default();
+        // The first counts, even when it is empty.
+        let emulator = elements.iter().find(|device| device.name == "emulator");
+        let emulator = emulator.map(|device| device.text()).filter(|path| !path.is_empty());
+        let mut devices = Self { emulator, ..Self::default() };
         for device in &elements {
             devices.add(device)?;
         }
@@ -106,9 +109,6 @@ impl Devices {
 
     fn add(&mut self, device: &Element) -> Result<()> {
         match device.name.as_str() {
-            "emulator" if self.emulator.is_none() => {
-                self.emulator = Some(device.text()).filter(|path| !path.is_empty());
-            }
             "disk" => self.insert_disk(Disk::parse(device)?),
             "controller" => self.insert_controller(Controller::parse(device)?),
             "filesystem" => self.filesystems.push(Filesystem::parse(device)?),
@@ -191,6 +191,8 @@ mod tests {
         assert_eq!(devices.emulator.as_deref(), Some("/a"));
         assert_eq!(devices.consoles.len(), 2);
         assert_eq!(printed(text)[0], "    <emulator>/a</emulator>");
+        let text = "<devices><emulator/><emulator>/a</emulator></devices>";
+        assert_eq!(parse(text).devices.emulator, None);
     }
 
     #[test]

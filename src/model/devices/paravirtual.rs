@@ -122,8 +122,8 @@ pub(super) fn balloon(device: &Element) -> Result<Element> {
         Some("none") => Vec::new(),
         _ => Place::PLAIN.read(device)?,
     };
-    kept.children.extend(VIRTIO.read_one(device)?.map(Node::Element));
-    kept.children.extend(place.into_iter().map(Node::Element));
+    let parts = place.into_iter().chain(VIRTIO.read_one(device)?);
+    kept.children.extend(parts.map(Node::Element));
     Ok(kept)
 }
 
@@ -151,8 +151,8 @@ pub(super) fn vsock(device: &Element) -> Result<Element> {
     let options = virtio_options(device, kept.attr("model").is_some())?;
     let parts = [shape::element("cid", &attributes, Vec::new())]
         .into_iter()
-        .chain(options)
-        .chain(Place::PLAIN.read(device)?);
+        .chain(Place::PLAIN.read(device)?)
+        .chain(options);
     kept.children.extend(parts.map(Node::Element));
     Ok(kept)
 }
@@ -163,6 +163,7 @@ pub(super) fn shared_memory(device: &Element) -> Result<Element> {
         &[attr("type", Kind::Word(&["ivshmem", "ivshmem-plain", "ivshmem-doorbell"]))
             .or("ivshmem")],
     );
+    const ROLE: Shape = Shape::new("shmem", &[attr("role", Kind::Word(&["master", "peer"]))]);
     const SERVER: Shape = Shape::new("server", &[attr("path", Kind::Text)]).bare();
     const MSI: Shape = Shape::new(
         "msi",
@@ -181,6 +182,11 @@ pub(super) fn shared_memory(device: &Element) -> Result<Element> {
     let model = MODEL.read_one(device)?;
     let model = model
         .unwrap_or_else(|| shape::element("model", &[("type", "ivshmem".to_owned())], Vec::new()));
+    // The oldest model has no roles.
+    let role = match model.attr("type") {
+        Some("ivshmem") => None,
+        _ => ROLE.read(device)?,
+    };
     let mut children = vec![model];
     // In whole MiB, as libvirt writes it, whatever was asked for.
     let size = bytes_in(device.child("size"), "size")?.map(|bytes| bytes >> 20);
@@ -194,7 +200,9 @@ pub(super) fn shared_memory(device: &Element) -> Result<Element> {
     }
     children.extend(server.into_iter().chain(msi));
     children.extend(Place::PLAIN.read(device)?);
-    Ok(shape::element("shmem", &[("name", name.to_owned())], children))
+    let mut kept = shape::element("shmem", &[("name", name.to_owned())], children);
+    kept.attributes.extend(role.into_iter().flat_map(|role| role.attributes));
+    Ok(kept)
 }
 
 #[cfg(test)]

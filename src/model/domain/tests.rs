@@ -72,10 +72,10 @@ fn what_only_a_running_container_has_is_not_read() {
 fn the_root_must_be_a_domain_of_type_lxc() {
     let cases = [
         ("\n<network/>", "XML error: line 2: expecting root element of 'domain', not 'network'"),
-        ("<domain/>", "XML error: line 1: missing domain type attribute, expected type='lxc'"),
+        ("<domain/>", "internal error: line 1: missing domain type attribute, expected type='lxc'"),
         (
             "<domain type='qemu'/>",
-            "unsupported configuration: line 1: invalid domain type qemu: \
+            "invalid argument: line 1: invalid domain type qemu: \
              only type='lxc' is supported",
         ),
         (

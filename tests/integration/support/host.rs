@@ -242,7 +242,7 @@ fn scope<'a>(
 }
 
 /// A directory of this test alone. Short: the paths of sockets are.
-fn fresh_directory() -> PathBuf {
+pub fn fresh_directory() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -8,6 +8,7 @@ pub mod events;
 pub mod facts;
 pub mod host;
 pub mod inventory;
+pub mod libvirt;
 pub mod network;
 pub mod nsvirsh;
 pub mod process;

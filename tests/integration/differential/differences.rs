@@ -1,0 +1,235 @@
+//! Where nsvirt differs on purpose. Each entry is a row of `docs/differences.md`.
+
+use super::adapt::complete;
+use nsvirt::xml::{Element, Node};
+
+use super::compare::Case;
+use super::shrink::without_one;
+use crate::support::libvirt::{Answer, Definer};
+
+const ROWS: &str = include_str!("../../../docs/differences.md");
+
+/// A difference, and how a case of it is known.
+pub struct Difference {
+    /// The first column of its row.
+    pub row: &'static str,
+    applies: fn(&Case) -> bool,
+}
+
+/// All of them but [`SEVERAL_MISTAKES`].
+pub const DIFFERENCES: &[Difference] = &[
+    Difference { row: "`initenv` on output", applies: |case| is_escaped(case, &["<initenv "]) },
+    Difference {
+        row: "`lxc:namespace` values, `filterref@filter`, names of `<feature>` of `<cpu>` and of \
+              `<entry>` of firmware on output",
+        applies: |case| is_escaped(case, &["<lxc:", "<filterref ", "<feature ", "<entry "]),
+    },
+    Difference {
+        row: "`<domain type='none'>`",
+        applies: |case| only_ours(case, &["invalid domain type none: "]),
+    },
+    Difference {
+        row: "names `.` and `..`, with control characters, or of more than 200 bytes",
+        applies: |case| {
+            only_ours(case, &["name cannot be '.", "invalid char in name: ", "the name has "])
+        },
+    },
+    Difference {
+        row: "`<initarg>` and `<initenv>` that begin with a comment",
+        applies: |case| {
+            let begins = |of: &Element| matches!(of.children.first(), Some(Node::Comment(_)));
+            let os = case.document.child("os").into_iter().flat_map(Element::elements);
+            let mut inits = os.filter(|it| ["initarg", "initenv"].contains(&it.name.as_str()));
+            inits.any(begins) && differ_only_in(case, &["<initarg", "<initenv"])
+        },
+    },
+    Difference {
+        row: "`initenv` with an empty name, or with `=` in the name",
+        applies: |case| {
+            only_ours(case, &["the name of <initenv name=", "No name supplied for <initenv>"])
+        },
+    },
+    Difference {
+        row: "capabilities `audit_read`, `bpf`, `checkpoint_restore`, `perfmon`",
+        applies: |case| {
+            let new = ["audit_read", "bpf", "checkpoint_restore", "perfmon"];
+            only_theirs(case, "unexpected capability feature", &new)
+        },
+    },
+    Difference {
+        row: "`<blkiotune>` with negative numbers for a device",
+        applies: |case| only_ours(case, &["could not parse "]) && message(case).contains(" -"),
+    },
+    Difference {
+        row: "`<resource>` with nothing in it",
+        applies: |case| {
+            refused(case, 1, "An error occurred, but the cause is unknown")
+                && message(case).contains("<resource> needs a <partition>")
+        },
+    },
+    Difference {
+        row: "`<partition>` with `..` or control characters",
+        applies: |case| only_ours(case, &["must not contain '..' or control characters"]),
+    },
+    Difference {
+        row: "`<iothreads>` above 16384",
+        applies: |case| {
+            let accepts = matches!(case.libvirt, Answer::Defined { .. } | Answer::Crashed);
+            accepts && message(case).contains("expected a number up to 16384")
+        },
+    },
+    Difference {
+        row: "`<distances>` of NUMA cells with mistakes in them",
+        applies: |case| {
+            let cells = case.document.child("cpu").and_then(|cpu| cpu.child("numa"));
+            let mut cells = cells.into_iter().flat_map(|numa| numa.children_named("cell"));
+            let has_distances = cells.any(|cell| cell.child("distances").is_some());
+            case.libvirt == Answer::Crashed && case.ours.is_err() && has_distances
+        },
+    },
+    Difference {
+        row: "`<vcpu>-1</vcpu>`",
+        applies: |case| {
+            case.libvirt == Answer::Crashed && message(case).contains("must be an integer, not '-")
+        },
+    },
+    Difference {
+        row: "`<input>`, `<memory>` (both always refused) with further mistakes",
+        applies: |case| {
+            only_ours(
+                case,
+                &["memory devices are not supported", "Input devices are not supported"],
+            )
+        },
+    },
+    Difference {
+        row: "`<channel>` of type `guestfwd`: address in another spelling than four decimal numbers \
+              (`10.2`, `0x0a000002`, `010.0.0.2`), port above 65535",
+        applies: |case| only_ours(case, &["Cannot parse socket address"]),
+    },
+    Difference {
+        row: "`<guest actual>` in a document",
+        applies: |case| differ_only_in(case, &["<guest "]),
+    },
+    Difference {
+        row: "`<lease>` without a `<lockspace>`",
+        applies: |case| {
+            refused(case, 1, "An error occurred, but the cause is unknown")
+                && message(case).contains("Missing 'lockspace' element for lease")
+        },
+    },
+    Difference {
+        row: "`iothread` of a PCI controller",
+        applies: |case| only_ours(case, &["'iothread' attribute only supported for virtio scsi"]),
+    },
+    Difference {
+        row: "`<shmem>` with a size below 1 MiB",
+        applies: |case| differ_only_in(case, &["<size unit='M'>0</size>"]),
+    },
+    Difference {
+        row: "architectures the host does not run",
+        applies: |case| {
+            only_theirs(case, "could not find capabilities for ostype=exe arch=", &[""])
+        },
+    },
+];
+
+/// What ours says when it refuses.
+fn message(case: &Case) -> &str {
+    case.ours.as_ref().map_or_else(|error| error.message.as_str(), |_| "")
+}
+
+fn refused(case: &Case, with: i32, text: &str) -> bool {
+    matches!(&case.libvirt, Answer::Refused { code, message } if *code == with && message.contains(text))
+}
+
+/// Ours refuses it with one of these texts, which libvirt has no reason for.
+fn only_ours(case: &Case, texts: &[&str]) -> bool {
+    texts.iter().any(|text| message(case).contains(text))
+}
+
+/// Only libvirt refuses it, with this text and one of these words.
+fn only_theirs(case: &Case, text: &str, words: &[&str]) -> bool {
+    let Answer::Refused { message, .. } = &case.libvirt else { return false };
+    case.ours.is_ok() && message.contains(text) && words.iter().any(|word| message.contains(word))
+}
+
+/// Both write the same but for lines that begin so.
+fn differ_only_in(case: &Case, beginnings: &[&str]) -> bool {
+    let (Answer::Defined { xml }, Ok(ours)) = (&case.libvirt, &case.ours) else { return false };
+    let others = |document: &str| -> Vec<String> {
+        let begins = |line: &str| beginnings.iter().any(|it| line.trim_start().starts_with(it));
+        document.lines().filter(|line| !begins(line)).map(str::to_owned).collect()
+    };
+    others(ours) == others(xml)
+}
+
+/// Both write the same but for characters that only ours escapes, in lines that begin so.
+fn is_escaped(case: &Case, beginnings: &[&str]) -> bool {
+    let (Answer::Defined { xml }, Ok(ours)) = (&case.libvirt, &case.ours) else { return false };
+    let plain = |document: &str| -> String {
+        let lines = document.lines().map(|line| {
+            let begins = |beginning: &&str| line.trim_start().starts_with(beginning);
+            if beginnings.iter().any(begins) { unescaped(line) + "\n" } else { format!("{line}\n") }
+        });
+        lines.collect()
+    };
+    plain(ours) == plain(xml)
+}
+
+fn unescaped(text: &str) -> String {
+    let references = [("lt", "<"), ("gt", ">"), ("apos", "'"), ("quot", "\""), ("amp", "&")];
+    let plain = |text: String, (name, c): (&str, &str)| text.replace(&format!("&{name};"), c);
+    references.into_iter().fold(text.to_owned(), plain)
+}
+
+/// The row of documents in which more than one thing is wrong.
+pub const SEVERAL_MISTAKES: &str = "documents with several mistakes";
+
+/// The row that explains a case.
+pub fn explain(case: &Case, definer: &mut Definer) -> Option<&'static str> {
+    let listed = DIFFERENCES.iter().find(|it| (it.applies)(case)).map(|it| it.row);
+    listed.or_else(|| has_several_mistakes(case, definer).then_some(SEVERAL_MISTAKES))
+}
+
+/// Both refuse a document, with different codes, and without the parts that libvirt complains of,
+/// one after another, libvirt refuses it as ours does: what ours found is a mistake to libvirt as well,
+/// and one that libvirt finds later.
+fn has_several_mistakes(case: &Case, definer: &mut Definer) -> bool {
+    const MISTAKES: usize = 6;
+    let (Answer::Refused { .. }, Err(error)) = (&case.libvirt, &case.ours) else { return false };
+    let code = error.code as i32;
+    let mut document = case.document.clone();
+    let mut complaint = case.gist().0;
+    for _ in 0..MISTAKES {
+        let mut next = None;
+        for smaller in without_one(&document) {
+            let mut completed = smaller.clone();
+            complete(&mut completed);
+            for repaired in [smaller, completed] {
+                let repaired = Case::ask(repaired, definer);
+                if repaired.gist().1 != case.gist().1 {
+                    continue;
+                }
+                if matches!(repaired.libvirt, Answer::Refused { code: theirs, .. } if theirs == code)
+                {
+                    return true;
+                }
+                if repaired.gist().0 != complaint && next.is_none() {
+                    next = Some(repaired);
+                }
+            }
+        }
+        let Some(repaired) = next else { return false };
+        complaint = repaired.gist().0;
+        document = repaired.document;
+    }
+    false
+}
+
+/// Fails when an entry has no row.
+pub fn assert_documented() {
+    for row in DIFFERENCES.iter().map(|it| it.row).chain([SEVERAL_MISTAKES]) {
+        assert!(ROWS.contains(&format!("\n| {row} |")), "docs/differences.md has no row '{row}'");
+    }
+}
