@@ -76,6 +76,10 @@ pub(super) async fn call(
             return reply(call, &dictionary(driver.stats(domain, groups, flags)?));
         }
         "GetXMLDesc" => return reply(call, &driver.xml_desc(domain, arguments(call)?)?),
+        "HasManagedSaveImage" => {
+            let has_one = driver.has_managed_save_image(domain, arguments(call)?)?;
+            return reply(call, &has_one);
+        }
         "MemoryStats" => {
             let stats = driver.memory_stats(domain, arguments(call)?)?;
             return reply(call, &stats.into_iter().collect::<HashMap<_, _>>());

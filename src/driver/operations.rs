@@ -248,6 +248,12 @@ impl Driver {
         }
     }
 
+    /// Whether there is a saved state to start from: containers have none.
+    pub fn has_managed_save_image(&self, domain: &Domain, flags: u32) -> Result<bool> {
+        check_flags(flags, 0, "lxcDomainHasManagedSaveImage")?;
+        domain.snapshot().current().map(|_| false).ok_or_else(|| domain.not_found())
+    }
+
     /// What a domain uses and may use.
     pub fn info(&self, domain: &Domain) -> Result<Info> {
         let snapshot = domain.snapshot();

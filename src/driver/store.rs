@@ -14,7 +14,7 @@ use super::config::Paths;
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain, View};
 use crate::plan::RunFiles;
-use crate::xml::{self, Writer};
+use crate::xml::{self, Limits, Writer};
 
 /// The daemon's files.
 #[derive(Debug, Clone)]
@@ -75,12 +75,17 @@ impl Store {
         self.paths.autostart().join(format!("{name}.xml"))
     }
 
-    /// Writes a definition to stay.
+    /// Writes a definition to stay, unless it could not be read again: a definition must not be
+    /// lost when the daemon starts anew.
     pub(super) fn save(&self, domain: &Domain) -> Result<()> {
         let file = self.definition(&domain.name);
         let notice = "<!--\nThis file is kept by nsvirtd. Change it with the define command of a \
                       client;\nwhat is edited here counts from the next start of nsvirtd.\n-->\n\n";
         let text = format!("{notice}{}", domain.format(View::Inactive));
+        parse(&text).map_err(|error| {
+            let detail = format!("the definition could not be read back when stored: {error}");
+            Error::new(ErrorCode::ConfigUnsupported, detail)
+        })?;
         replace(&file, text.as_bytes(), true).map_err(|e| failed("write", &file, e))
     }
 
@@ -175,8 +180,13 @@ impl Store {
     }
 }
 
+/// Reads a document that was stored.
+fn parse(text: &str) -> Result<Domain> {
+    Domain::parse_element(&xml::parse_within(text, Limits::STORED)?)
+}
+
 fn read_definition(file: &Path) -> Result<Domain> {
-    let domain = Domain::parse(&read(file)?)?;
+    let domain = parse(&read(file)?)?;
     if file.file_stem().is_none_or(|stem| stem.as_encoded_bytes() != domain.name.as_bytes()) {
         return Err(Error::new(
             ErrorCode::XmlError,
@@ -187,7 +197,7 @@ fn read_definition(file: &Path) -> Result<Domain> {
 }
 
 fn read_record(file: &Path) -> Result<Record> {
-    let root = xml::parse(&read(file)?)?;
+    let root = xml::parse_within(&read(file)?, Limits::STORED)?;
     let number = |text: &str| -> Result<i32> {
         text.parse().map_err(|_| Error::xml(root.line, format!("'{text}' is no number")))
     };
@@ -204,7 +214,7 @@ fn read_record(file: &Path) -> Result<Record> {
     })
 }
 
-/// Reads a file, but not one that is larger than any document may be.
+/// Reads a file.
 fn read(file: &Path) -> Result<String> {
     let bytes = fs::read(file).map_err(|e| failed("read", file, e))?;
     String::from_utf8(bytes)
@@ -264,4 +274,53 @@ fn remove(file: &Path) -> io::Result<()> {
 
 fn failed(attempt: &str, path: &Path, cause: io::Error) -> Error {
     Error::system(format!("cannot {attempt} {}", path.display()), cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xml::{MAX_DEPTH, MAX_ELEMENTS};
+
+    fn document(inner: &str) -> String {
+        format!(
+            "<domain type='lxc'><name>a</name><memory>65536</memory>\
+             <os><type>exe</type><init>/i</init></os>{inner}</domain>"
+        )
+    }
+
+    /// As large and as deep as a document may be, and it grows when it is read.
+    #[test]
+    fn what_was_accepted_is_there_after_a_restart() {
+        let directory = std::env::temp_dir().join(format!("nsvirt-store-{}", std::process::id()));
+        let store = Store::open(&Paths::below(&directory)).unwrap();
+        let elements = MAX_ELEMENTS - 7 - (MAX_DEPTH - 1);
+        let serial = "<serial/>".repeat(elements);
+        let deep = ["<a:b xmlns:a='u'>", &"<b>".repeat(MAX_DEPTH - 3)];
+        let ends = ["</b>".repeat(MAX_DEPTH - 3).as_str(), "</a:b>"].concat();
+        let metadata = format!("<metadata>{}{ends}</metadata>", deep.concat());
+        let text = document(&format!("{metadata}<devices>{serial}</devices>"));
+        let domain = Domain::parse(&text).unwrap();
+        let printed = domain.format(View::Inactive);
+        assert!(Domain::parse(&printed).is_err(), "this test is of a document that has grown");
+
+        store.save(&domain).unwrap();
+        assert_eq!(store.definitions().unwrap(), [(domain.clone(), false)]);
+        let group = PathBuf::from("/g");
+        store.record(&Record { supervisor: None, reason: 1, group, live: domain.clone() }).unwrap();
+        let records = store.records().unwrap();
+        assert_eq!(records.iter().map(|it| &it.live).collect::<Vec<_>>(), [&domain]);
+        fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn what_could_not_be_read_again_is_not_stored() {
+        let directory = std::env::temp_dir().join(format!("nsvirt-stored-{}", std::process::id()));
+        let store = Store::open(&Paths::below(&directory)).unwrap();
+        let mut domain = Domain::parse(&document("")).unwrap();
+        domain.title = Some("a\nb".to_owned());
+        let error = store.save(&domain).unwrap_err();
+        assert!(error.message.contains("could not be read back when stored"), "{error}");
+        assert_eq!(store.definitions().unwrap(), []);
+        fs::remove_dir_all(&directory).unwrap();
+    }
 }

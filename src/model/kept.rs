@@ -1,6 +1,7 @@
 //! Families of which a container honours nothing and that need little more than their shape:
 //! `<memoryBacking>`, `<pm>`, `<perf>`, `<keywrap>`, `<launchSecurity>`.
 
+use super::digits::hexadecimal;
 use super::read::{all, detail, internal, number};
 use super::shape::{self, Kind, ON_OFF, Shape, YES_NO, attr};
 use super::{Bitmap, memory};
@@ -213,7 +214,7 @@ pub(super) fn launch_security(root: &Element) -> Result<Option<Element>> {
     }
     kept.attributes.extend(HASHES.read(element)?.unwrap_or_default().attributes);
     let policy = element.child_text("policy").and_then(|text| hexadecimal(&text));
-    let Some(policy) = policy else {
+    let Some(policy) = policy.and_then(|policy| u32::try_from(policy).ok()) else {
         return Err(element.error("failed to get launch security policy: expected a hex number"));
     };
     let mut children = Vec::new();
@@ -232,12 +233,6 @@ pub(super) fn launch_security(root: &Element) -> Result<Option<Element>> {
     }
     kept.children.extend(children.into_iter().map(Node::Element));
     Ok(Some(kept))
-}
-
-fn hexadecimal(text: &str) -> Option<u32> {
-    let text = text.trim_ascii_start();
-    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
-    u32::from_str_radix(digits, 16).ok()
 }
 
 #[cfg(test)]

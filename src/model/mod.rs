@@ -15,6 +15,7 @@ mod cpu;
 mod cpu_numa;
 mod cputune;
 mod devices;
+mod digits;
 mod domain;
 mod features;
 mod identity;

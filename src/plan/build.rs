@@ -8,7 +8,7 @@ use super::nodes::HostNode;
 use super::placement::place;
 use super::{
     Host, Namespace, Placement, Plan, Present, Root, RunFiles, capabilities, consoles, ids, init,
-    mounts, namespaces, nodes,
+    links, mounts, namespaces, nodes,
 };
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain, Filesystem, FilesystemSource, LifecycleAction};
@@ -29,6 +29,7 @@ pub fn build(
     let linux32 = is_linux32(domain, host)?;
     let root = root(domain, host)?;
     let placed = place(domain, present)?;
+    let links = links::links(domain, present)?;
     let shared: Vec<_> = namespaces::shared(domain).into_iter().map(|(kind, _)| kind).collect();
     let nodes = nodes::nodes(domain, present)?;
     let mut limits = limits(domain, host, present, &placed)?;
@@ -41,7 +42,8 @@ pub fn build(
         limits,
         memory_policy: placed.policy,
         id_maps: ids::id_maps(domain, host)?,
-        private_network: domain.features.privnet,
+        private_network: domain.features.privnet || !links.is_empty(),
+        links,
         shared_namespaces: shared,
         steps: mounts::steps(domain, host, &root, &nodes),
         root,

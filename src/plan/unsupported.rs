@@ -6,15 +6,14 @@
 use std::fmt;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Domain, Filesystem, FilesystemSource, HostDeviceSource, LabelKind};
+use crate::model::{Domain, Filesystem, FilesystemSource, LabelKind};
 
 /// Fails at the first element that is not honoured, naming it and what there is instead.
 pub(super) fn check(domain: &Domain) -> Result<()> {
-    let refused = confinement(domain).into_iter().chain(devices(domain));
-    match refused.into_iter().find(|(is_wanted, ..)| *is_wanted) {
-        None => check_filesystems(domain),
-        Some((_, element, instead)) => Err(refusal(domain, element, instead)),
+    if is_confined(domain) {
+        return Err(refusal(domain, "<seclabel>", "only type='none' is"));
     }
+    check_filesystems(domain)
 }
 
 fn refusal(domain: &Domain, element: impl fmt::Display, instead: &str) -> Error {
@@ -47,34 +46,10 @@ pub(super) fn cannot_start(domain: &Domain, why: impl fmt::Display) -> Error {
     Error::new(ErrorCode::ConfigUnsupported, format!("domain '{name}' cannot start: {why}"))
 }
 
-/// Whether the document wants something, its element, and what there is instead.
-type Refusal = (bool, &'static str, &'static str);
-
-/// What the container's processes may do.
-fn confinement(domain: &Domain) -> [Refusal; 1] {
-    [(is_confined(domain), "<seclabel>", "only type='none' is")]
-}
-
+/// Whether a security module has to confine the container's processes.
 fn is_confined(domain: &Domain) -> bool {
     let mut labels = domain.security_labels.iter();
     labels.any(|label| label.kind != LabelKind::None)
-}
-
-/// Devices that nobody makes.
-fn devices(domain: &Domain) -> [Refusal; 2] {
-    let devices = &domain.devices;
-    [
-        (
-            !devices.interfaces.is_empty(),
-            "<interface>",
-            "there are only the host's network and <privnet/>",
-        ),
-        (
-            devices.host_devices.iter().any(|it| matches!(it.source, HostDeviceSource::Net { .. })),
-            "<hostdev type='net'>",
-            "there are only the host's network and <privnet/>",
-        ),
-    ]
 }
 
 #[cfg(test)]
@@ -96,9 +71,6 @@ mod tests {
             "<devices><filesystem type='block'><source dev='/d'/><target dir='/'/></filesystem>\
              </devices>",
             "<devices><filesystem><source socket='/s'/><target dir='/'/></filesystem></devices>",
-            "<devices><interface type='ethernet'/></devices>",
-            "<devices><hostdev mode='capabilities' type='net'><source><interface>eth1</interface>\
-             </source></hostdev></devices>",
         ];
         for text in cases {
             let error = refusal(text).unwrap_or_else(|| panic!("{text} is not refused"));

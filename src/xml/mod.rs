@@ -9,7 +9,9 @@ pub mod relaxng;
 mod writer;
 
 pub(crate) use reader::is_name;
-pub use reader::{MAX_ATTRIBUTES, MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, parse, parse_bytes};
+pub use reader::{
+    Limits, MAX_ATTRIBUTES, MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, parse, parse_bytes, parse_within,
+};
 pub use writer::Writer;
 
 use crate::error::{Error, ErrorCode, Result};

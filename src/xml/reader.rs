@@ -20,9 +20,36 @@ pub const MAX_ATTRIBUTES: usize = 256;
 /// How many elements a document may have; comments count as well.
 pub const MAX_ELEMENTS: usize = 10_000;
 
+/// How much a document may have.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    bytes: usize,
+    depth: usize,
+    attributes: usize,
+    elements: usize,
+}
+
+impl Limits {
+    /// Of documents that anybody may have written.
+    pub const SENT: Self = Self {
+        bytes: MAX_BYTES,
+        depth: MAX_DEPTH,
+        attributes: MAX_ATTRIBUTES,
+        elements: MAX_ELEMENTS,
+    };
+    /// Of what was made of a document within those: defaults are filled in, characters are
+    /// escaped, lines are indented, declarations of name spaces are repeated.
+    pub const STORED: Self = Self {
+        bytes: 16 * MAX_BYTES,
+        depth: MAX_DEPTH + 8,
+        attributes: 4 * MAX_ATTRIBUTES,
+        elements: 16 * MAX_ELEMENTS,
+    };
+}
+
 /// Reads a document from bytes, which must be UTF-8.
 pub fn parse_bytes(bytes: &[u8]) -> Result<Element> {
-    check_length(bytes.len())?;
+    check_length(bytes.len(), MAX_BYTES)?;
     match std::str::from_utf8(bytes) {
         Ok(text) => parse(text),
         Err(error) => {
@@ -39,9 +66,14 @@ pub fn parse_bytes(bytes: &[u8]) -> Result<Element> {
 /// DOCTYPE is refused, so there are no entities but the five predefined ones and character
 /// references.
 pub fn parse(text: &str) -> Result<Element> {
-    check_length(text.len())?;
+    parse_within(text, Limits::SENT)
+}
+
+/// As [`parse`], with other limits.
+pub fn parse_within(text: &str, limits: Limits) -> Result<Element> {
+    check_length(text.len(), limits.bytes)?;
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-    let mut builder = Builder { line: 1, ..Builder::default() };
+    let mut builder = Builder::new(limits);
     builder.check_characters(text)?;
     let mut reader = Reader::from_str(text);
     reader.config_mut().check_comments = true;
@@ -63,10 +95,10 @@ fn position(offset: u64) -> usize {
     usize::try_from(offset).unwrap_or(usize::MAX)
 }
 
-fn check_length(length: usize) -> Result<()> {
-    if length > MAX_BYTES {
+fn check_length(length: usize, most: usize) -> Result<()> {
+    if length > most {
         let detail =
-            format!("the document has {length} bytes, more than the limit of {MAX_BYTES} bytes");
+            format!("the document has {length} bytes, more than the limit of {most} bytes");
         return Err(Error::xml(1, detail));
     }
     Ok(())
@@ -78,8 +110,8 @@ fn newlines(bytes: &[u8]) -> u32 {
 }
 
 /// The tree so far.
-#[derive(Default)]
 struct Builder {
+    limits: Limits,
     /// Elements whose end tag has not come yet, outermost first.
     open: Vec<Element>,
     root: Option<Element>,
@@ -91,6 +123,10 @@ struct Builder {
 }
 
 impl Builder {
+    fn new(limits: Limits) -> Self {
+        Self { limits, open: Vec::new(), root: None, nodes: 0, line: 1, counted: 0 }
+    }
+
     fn error(&self, detail: impl std::fmt::Display) -> Error {
         Error::xml(self.line, detail)
     }
@@ -147,8 +183,9 @@ impl Builder {
 
     fn count(&mut self) -> Result<()> {
         self.nodes += 1;
-        if self.nodes > MAX_ELEMENTS {
-            let detail = format!("the document has more than the limit of {MAX_ELEMENTS} elements");
+        let most = self.limits.elements;
+        if self.nodes > most {
+            let detail = format!("the document has more than the limit of {most} elements");
             return Err(self.error(detail));
         }
         Ok(())
@@ -165,9 +202,10 @@ impl Builder {
                 "<{name}> after the end of the document: only one root element is allowed"
             )));
         }
-        if self.open.len() >= MAX_DEPTH {
+        let deepest = self.limits.depth;
+        if self.open.len() >= deepest {
             return Err(self.error(format_args!(
-                "<{name}> is nested deeper than the limit of {MAX_DEPTH} elements"
+                "<{name}> is nested deeper than the limit of {deepest} elements"
             )));
         }
         let attributes = self.attributes(&name, tag)?;
@@ -175,11 +213,12 @@ impl Builder {
     }
 
     fn attributes(&self, element: &str, tag: &BytesStart<'_>) -> Result<Vec<(String, String)>> {
+        let most = self.limits.attributes;
         let mut attributes: Vec<(String, String)> = Vec::new();
         for attribute in tag.attributes() {
-            if attributes.len() == MAX_ATTRIBUTES {
+            if attributes.len() == most {
                 return Err(self.error(format_args!(
-                    "<{element}> has more than the limit of {MAX_ATTRIBUTES} attributes"
+                    "<{element}> has more than the limit of {most} attributes"
                 )));
             }
             let attribute = attribute

@@ -193,7 +193,7 @@ fn what_may_be_missing_is_left_out_and_other_timers_are_refused() {
     let domain = host.run(&host.document("optional").device(usb));
     domain.assert_answers();
     domain.destroy().unwrap();
-    let error = host.bus().create_xml(&host.document("pit").element(&clock("pit"))).unwrap_err();
+    let error = host.bus().create_xml(host.document("pit").element(&clock("pit"))).unwrap_err();
     assert!(error.text.contains("unsupported timer type (name) 'pit'"), "{error:?}");
     let rtc = with_nodes(host.document("rtc").element(&clock("rtc")), "/dev/rtc");
     if Path::new("/dev/rtc0").exists() {

@@ -1,5 +1,6 @@
-//! What devices must be when seen together: how many of a family there may be, and what they say
-//! of each other.
+//! What devices of the document must be when seen together: how many of a family there may be,
+//! before they are read, and what they say of each other, after that. What shows only when numbers
+//! and places are filled in is checked where that is done, in [`super::attach`].
 
 use std::collections::BTreeSet;
 
@@ -8,29 +9,16 @@ use crate::error::{Error, Result};
 use crate::model::read::{internal, number};
 use crate::xml::Element;
 
-/// Fails when the devices, each of them valid, do not go together.
-pub(super) fn check(root: &Element, devices: &[&Element]) -> Result<()> {
-    check_panic(devices)?;
-    check_video(devices)?;
-    check_audio(devices)?;
-    check_redirected(devices)?;
-    check_labels(root, devices)?;
-    check_iommu(root, devices)
-}
-
-fn of<'a>(devices: &[&'a Element], family: &str) -> Vec<&'a Element> {
-    devices.iter().copied().filter(|device| device.name == family).collect()
-}
-
 /// Fails when there are too many of a family of which a machine has few.
-pub(super) fn check_single(devices: &[&Element]) -> Result<()> {
+pub(super) fn check_counts(devices: &[&Element]) -> Result<()> {
     type Fault = fn(&Element, &str) -> Error;
     let plain: Fault = |device, detail| device.error(detail);
     let strange: Fault = |device, detail| internal(device, detail);
-    let most: [(&str, usize, Fault, &str); 6] = [
+    let most: [(&str, usize, Fault, &str); 7] = [
         ("watchdog", 1, strange, "only a single watchdog device is supported"),
         ("memballoon", 1, strange, "only a single memory balloon device is supported"),
         ("nvram", 1, strange, "only a single nvram device is supported"),
+        ("redirfilter", 1, strange, "only one set of redirection filter rule is supported"),
         ("iommu", 1, plain, "only a single IOMMU device is supported"),
         ("vsock", 1, plain, "only a single vsock device is supported"),
         (
@@ -46,6 +34,20 @@ pub(super) fn check_single(devices: &[&Element]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Fails when the devices, each of them valid, do not go together.
+pub(super) fn check_together(root: &Element, devices: &[&Element]) -> Result<()> {
+    check_panic(devices)?;
+    check_video(devices)?;
+    check_audio(devices)?;
+    check_usb(devices)?;
+    check_labels(root, devices)?;
+    check_iommu(root, devices)
+}
+
+fn of<'a>(devices: &[&'a Element], family: &str) -> Vec<&'a Element> {
+    devices.iter().copied().filter(|device| device.name == family).collect()
 }
 
 fn check_panic(devices: &[&Element]) -> Result<()> {
@@ -102,18 +104,30 @@ fn check_audio(devices: &[&Element]) -> Result<()> {
     Ok(())
 }
 
-/// There must be something to plug USB devices into.
-fn check_redirected(devices: &[&Element]) -> Result<()> {
-    let is_usb = |controller: &&Element| {
-        controller.attr("type") == Some("usb") && controller.attr("model") != Some("none")
-    };
-    match of(devices, "redirdev").first() {
-        Some(device) if !of(devices, "controller").iter().any(is_usb) => Err(device.unsupported(
-            "cannot add redirected USB device: USB is disabled for this domain, \
-             <controller type='usb'/> enables it",
-        )),
-        _ => Ok(()),
+/// There must be something to plug USB devices into. Hubs and devices of the host get it by
+/// themselves, unless the document says that there is no USB.
+fn check_usb(devices: &[&Element]) -> Result<()> {
+    let controllers = of(devices, "controller").into_iter();
+    let (off, usb): (Vec<_>, Vec<_>) = controllers
+        .filter(|controller| controller.attr("type") == Some("usb"))
+        .partition(|controller| controller.attr("model") == Some("none"));
+    let (is_off, is_there) = (!off.is_empty(), !usb.is_empty());
+    for device in devices {
+        let text = match device.name.as_str() {
+            "hub" if is_off => "Can't add USB hub: USB is disabled for this domain",
+            "hostdev" if is_off && device.attr("type") == Some("usb") => {
+                "Can't add host USB device: USB is disabled in this host"
+            }
+            "redirdev" if !is_there => {
+                "cannot add redirected USB device: USB is disabled for this domain"
+            }
+            _ => continue,
+        };
+        return Err(device.unsupported(format_args!(
+            "{text}: a <controller type='usb'> with another model than 'none' enables it"
+        )));
     }
+    Ok(())
 }
 
 /// Where the domain's label is not used, none of a device may be.
@@ -148,7 +162,7 @@ fn check_iommu(root: &Element, devices: &[&Element]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::samples::{assert_device_faults, assert_faults, parse};
+    use crate::model::samples::{assert_device_faults, assert_faults, fault, parse};
 
     #[test]
     fn there_are_few_of_some_families() {
@@ -165,6 +179,10 @@ mod tests {
                 "internal error: only a single memory balloon device is supported",
             ),
             (&two("<nvram/>"), "internal error: only a single nvram device is supported"),
+            (
+                &two("<redirfilter/>"),
+                "internal error: only one set of redirection filter rule is supported",
+            ),
             (&two("<iommu model='virtio'/>"), "XML error: only a single IOMMU device is supported"),
             (&two("<vsock/>"), "XML error: only a single vsock device is supported"),
             (
@@ -204,5 +222,20 @@ mod tests {
             "unsupported configuration: line 2: label overrides require relabeling to be enabled \
              at the domain level",
         )]);
+    }
+
+    #[test]
+    fn usb_devices_need_usb() {
+        let off = "<controller type='usb' model='none'/>";
+        let usb = "<hostdev mode='subsystem' type='usb'><source><vendor id='1'/><product id='2'/>\
+                   </source></hostdev>";
+        for (device, expected) in [
+            ("<hub type='usb'/>", "Can't add USB hub: USB is disabled for this domain"),
+            (usb, "Can't add host USB device: USB is disabled in this host"),
+        ] {
+            parse(&format!("<devices>{device}</devices>"));
+            let error = fault(&format!("<devices>{device}{off}</devices>"));
+            assert!(error.message.contains(expected), "{error}");
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 mod pci;
 
-use super::info::{Place, virtio_options};
+use super::info::Place;
+use super::virtio;
 use crate::error::Result;
 use crate::model::read::{bad_value, number, words};
 use crate::model::shape::{self, Kind, ON_OFF, Shape, attr};
@@ -154,7 +155,14 @@ impl Controller {
         let is_root = self.is_one_of(ControllerKind::Pci, &["pci-root", "pcie-root"]);
         if self.kind == ControllerKind::Pci {
             kept.extend(pci::model(element)?);
-            kept.extend(pci::target(element)?);
+            let target = pci::target(element)?;
+            let has_node = target.as_ref().is_some_and(|it| it.child("node").is_some());
+            if has_node && self.index == Some(0) {
+                return Err(element.unsupported(
+                    "The PCI controller with index=0 can't be associated with a NUMA node",
+                ));
+            }
+            kept.extend(target);
         }
         kept.extend(self.driver(element)?);
         let mut place = Place::PLAIN.read(element)?;
@@ -197,7 +205,7 @@ impl Controller {
             let text = "'iothread' attribute only supported for virtio scsi controllers";
             return Err(element.error(text));
         }
-        kept.attributes.extend(virtio_options(element)?);
+        kept.attributes.extend(virtio::options(element)?);
         Ok(Some(kept).filter(|kept| !kept.attributes.is_empty()))
     }
 

@@ -4,6 +4,7 @@
 //! Aliases are not among them: libvirt's driver for containers keeps none from a document.
 
 use crate::error::Result;
+use crate::model::digits::{c_number_attr, hexadecimal};
 use crate::model::read::{bad_value, internal, missing_attr, number};
 use crate::model::shape::{self, Kind, ON_OFF, Shape, YES_NO, attr};
 use crate::xml::{Element, Node};
@@ -45,6 +46,7 @@ impl Place {
     }
 }
 
+/// Code of the device's own for the machine's firmware.
 fn rom(device: &Element) -> Result<Option<Element>> {
     const ROM: Shape = Shape::new(
         "rom",
@@ -115,8 +117,8 @@ fn address(element: &Element, device: &str) -> Result<Element> {
         "usb" => usb(element),
         "ccw" => ccw(element),
         "drive" => Ok(Drive::read(element)?.element()),
-        "virtio-serial" => decimals(element, &["controller", "bus", "port"]),
-        "ccid" => decimals(element, &["controller", "slot"]),
+        "virtio-serial" => on_controller(element, &["bus", "port"]),
+        "ccid" => on_controller(element, &["slot"]),
         "spapr-vio" => hexadecimals(element, &[("reg", u64::MAX, 8)]),
         "isa" => hexadecimals(element, &[("iobase", MAX_32, 1), ("irq", MAX_32, 1)]),
         "dimm" => dimm(element),
@@ -173,11 +175,20 @@ impl Drive {
     }
 }
 
-/// The parts of an address in decimal digits, 0 when absent.
-fn decimals(element: &Element, names: &[&'static str]) -> Result<Element> {
-    let numbers: Result<_> =
-        names.iter().map(|&name| Ok((name, decimal(element, name)?.to_string()))).collect();
-    Ok(new(element.attr("type").unwrap_or_default(), numbers?))
+/// A place on a controller, which has a number that controllers can have, and the parts that
+/// say where on it; 0 when absent.
+fn on_controller(element: &Element, parts: &[&'static str]) -> Result<Element> {
+    const MOST: u32 = i32::MAX.unsigned_abs();
+    let controller = decimal(element, "controller")?;
+    if controller > MOST {
+        let expected = format!("Expected at most {MOST}");
+        return Err(bad_value(element, "controller", &controller.to_string(), &expected));
+    }
+    let mut numbers = vec![("controller", controller.to_string())];
+    for &name in parts {
+        numbers.push((name, decimal(element, name)?.to_string()));
+    }
+    Ok(new(element.attr("type").unwrap_or_default(), numbers))
 }
 
 /// A decimal number, 0 when it is absent.
@@ -192,9 +203,7 @@ fn hexadecimals(element: &Element, parts: &[(&'static str, u64, usize)]) -> Resu
     let mut numbers = Vec::new();
     for &(name, most, width) in parts {
         let Some(text) = element.attr(name) else { continue };
-        let digits = text.trim_ascii_start();
-        let digits = digits.strip_prefix("0x").or(digits.strip_prefix("0X")).unwrap_or(digits);
-        let value = u64::from_str_radix(digits, 16).ok().filter(|value| *value <= most);
+        let value = hexadecimal(text).filter(|value| *value <= most);
         match value.ok_or_else(|| not_a_number(element, name, text))? {
             0 if name != "reg" => (),
             value => numbers.push((name, hex(value, width))),
@@ -211,23 +220,9 @@ fn not_a_number(element: &Element, name: &str, text: &str) -> crate::error::Erro
     bad_value(element, name, text, "Expected non-negative integer value")
 }
 
-/// A number of 32 bits, hexadecimal with `0x` and octal with `0` in front, as C reads it.
-fn number_of(element: &Element, name: &str) -> Result<Option<u64>> {
-    let Some(text) = element.attr(name) else { return Ok(None) };
-    c_number(text).map(Some).ok_or_else(|| not_a_number(element, name, text))
-}
-
 /// A number of 32 bits in any notation of C.
-pub(super) fn c_number(text: &str) -> Option<u64> {
-    let digits = text.trim_ascii_start();
-    let value = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
-        Some(hex) => u64::from_str_radix(hex, 16).ok(),
-        None => match digits.strip_prefix('0').filter(|octal| !octal.is_empty()) {
-            Some(octal) => u64::from_str_radix(octal, 8).ok(),
-            None => number(digits),
-        },
-    };
-    value.filter(|value| *value <= MAX_32)
+fn number_of(element: &Element, name: &str) -> Result<Option<u64>> {
+    Ok(c_number_attr::<u32>(element, name)?.map(u64::from))
 }
 
 fn dimm(element: &Element) -> Result<Element> {
@@ -318,20 +313,6 @@ fn usb(element: &Element) -> Result<Element> {
     Ok(new("usb", parts))
 }
 
-/// The attributes of the drivers of all virtio devices.
-pub(super) fn virtio_options(driver: &Element) -> Result<Vec<(String, String)>> {
-    const VIRTIO: Shape = Shape::new(
-        "driver",
-        &[
-            attr("iommu", Kind::Word(ON_OFF)),
-            attr("ats", Kind::Word(ON_OFF)),
-            attr("packed", Kind::Word(ON_OFF)),
-            attr("page_per_vq", Kind::Word(ON_OFF)),
-        ],
-    );
-    Ok(VIRTIO.read(driver)?.unwrap_or_default().attributes)
-}
-
 /// The address of a PCI device of the host: no type, all numbers.
 pub(super) fn pci_of_host(element: &Element) -> Result<Element> {
     let mut kept = shape::element("address", &[], Vec::new());
@@ -341,4 +322,50 @@ pub(super) fn pci_of_host(element: &Element) -> Result<Element> {
         kept.attributes.push((name.to_owned(), hex(value, width)));
     }
     Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::samples::{assert_device_faults, printed_device};
+
+    #[test]
+    fn numbers_of_addresses_are_c_s() {
+        let rng = |address: &str| {
+            format!("<rng model='virtio'><backend model='random'/><address {address}/></rng>")
+        };
+        for (given, expected) in [
+            (
+                "type='pci' domain='010' bus=' 0x2' slot='+0x1F' function='7'",
+                "type='pci' domain='0x0008' bus='0x02' slot='0x1f' function='0x7'",
+            ),
+            ("type='isa' iobase='08' irq='+1f'", "type='isa' iobase='0x8' irq='0x1f'"),
+        ] {
+            let printed = printed_device(&rng(given));
+            assert!(printed.contains(&format!("<address {expected}/>")), "{printed}");
+        }
+        let expected = "'slot' in element 'address': '0x+1'. Expected non-negative integer value";
+        let expected = format!("XML error: Invalid value for attribute {expected}");
+        assert_device_faults(&[(&rng("type='pci' slot='0x+1'"), &expected)]);
+    }
+
+    #[test]
+    fn faults() {
+        let rom = "unsupported configuration: ROM tuning is not supported when ROM is disabled";
+        let number = "XML error: Invalid value for attribute 'controller' in element 'address': \
+                      '2147483648'. Expected at most 2147483647";
+        assert_device_faults(&[
+            ("<interface type='user'><rom enabled='no' bar='on'/></interface>", rom),
+            ("<interface type='user'><rom enabled='no' file=''/></interface>", rom),
+            (
+                "<channel><target type='virtio'/>\
+                 <address type='virtio-serial' controller='2147483648'/></channel>",
+                number,
+            ),
+            (
+                "<smartcard mode='host'><address type='ccid' controller='2147483648'/></smartcard>",
+                number,
+            ),
+        ]);
+        printed_device("<interface type='user'><rom enabled='no'/></interface>");
+    }
 }

@@ -1,21 +1,24 @@
 //! `<devices>`: what the container has, in the order libvirt writes it.
 //!
-//! What a container acts on is a type with a file of its own. The other families describe machines;
-//! they are kept as they are, normalised as libvirt does ([`DeviceFamily`]).
+//! What a container acts on is a type with a file of its own: disks, file systems, interfaces,
+//! consoles, devices of the host. The other families describe machines; they are kept as they are,
+//! normalised as libvirt does ([`DeviceFamily`]).
+//!
+//! A document is read in four steps: how many devices there are of a family (`checks`), each device
+//! by itself, what they say of each other (`checks`), and what they get from each other (`attach`).
 
+mod attach;
 mod audio;
 mod board;
 mod chardev;
 mod checks;
 mod console;
 mod controller;
-mod digits;
 mod disk;
 mod family;
 mod filesystem;
 mod graphics;
 mod hostdev;
-mod implicit;
 mod info;
 mod interface;
 mod label;
@@ -28,6 +31,7 @@ mod storage;
 mod tpm;
 mod usb;
 mod video;
+mod virtio;
 
 pub use chardev::CharacterSource;
 pub use console::Console;
@@ -75,7 +79,7 @@ impl Devices {
     /// Several `<devices>` count as one, as in libvirt.
     pub(super) fn parse(root: &Element) -> Result<Self> {
         let elements: Vec<_> = root.children_named("devices").flat_map(Element::elements).collect();
-        checks::check_single(&elements)?;
+        checks::check_counts(&elements)?;
         // The first counts, even when it is empty.
         let emulator = elements.iter().find(|device| device.name == "emulator");
         let emulator = emulator.map(|device| device.text()).filter(|path| !path.is_empty());
@@ -83,51 +87,19 @@ impl Devices {
         for device in &elements {
             devices.add(device)?;
         }
-        checks::check(root, &elements)?;
-        usb::check_filters(&elements)?;
-        usb::check_usb(&elements)?;
+        checks::check_together(root, &elements)?;
         devices.complete()?;
         Ok(devices)
     }
 
-    /// Fills in what devices get from each other.
-    fn complete(&mut self) -> Result<()> {
-        ports::number_ports(&mut self.kept, DeviceFamily::Serial)?;
-        ports::number_ports(&mut self.kept, DeviceFamily::Parallel)?;
-        ports::place_smartcards(&mut self.kept);
-        video::order(&mut self.kept);
-        self.attach()?;
-        self.kept.sort_by_key(|(family, _)| *family);
-        Ok(())
-    }
-
-    /// Removes what only those may see who may see secrets.
-    pub fn drop_secrets(&mut self) {
-        let graphics = self.kept.iter_mut().filter(|(it, _)| *it == DeviceFamily::Graphics);
-        graphics.for_each(|(_, element)| graphics::drop_secrets(element));
-    }
-
+    /// Reads a device and puts it with those of its family; unknown ones are nothing to libvirt.
     fn add(&mut self, device: &Element) -> Result<()> {
         match device.name.as_str() {
             "disk" => self.insert_disk(Disk::parse(device)?),
             "controller" => self.insert_controller(Controller::parse(device)?),
             "filesystem" => self.filesystems.push(Filesystem::parse(device)?),
-            "interface" => {
-                let interface = Interface::parse(device)?;
-                let is_there = interface.source.on_bus().is_some_and(|it| self.has_on_bus(it));
-                check_host_device(device, is_there)?;
-                self.interfaces.push(interface);
-            }
-            "hostdev" => {
-                let found = HostDevice::parse(device)?;
-                let is_there = match found.source.on_bus() {
-                    Some(on_bus) => self.has_on_bus(on_bus),
-                    None => self.host_devices.iter().any(|it| it.source.is_same(&found.source)),
-                };
-                check_host_device(device, is_there)?;
-                hostdev::check_placement(device, &self.host_devices, &found)?;
-                self.host_devices.push(found);
-            }
+            "interface" => self.add_interface(device)?,
+            "hostdev" => self.add_host_device(device)?,
             "console" => {
                 let port = u32::try_from(self.consoles.len()).unwrap_or(u32::MAX);
                 self.consoles.push(Console::parse(device, port)?);
@@ -140,11 +112,59 @@ impl Devices {
         Ok(())
     }
 
+    fn add_interface(&mut self, device: &Element) -> Result<()> {
+        let interface = Interface::parse(device)?;
+        let is_there = interface.source.on_bus().is_some_and(|it| self.has_on_bus(it));
+        check_new(device, is_there)?;
+        self.interfaces.push(interface);
+        Ok(())
+    }
+
+    fn add_host_device(&mut self, device: &Element) -> Result<()> {
+        let found = HostDevice::parse(device)?;
+        let is_there = match found.source.on_bus() {
+            Some(on_bus) => self.has_on_bus(on_bus),
+            None => self.host_devices.iter().any(|it| it.source.is_same(&found.source)),
+        };
+        check_new(device, is_there)?;
+        hostdev::check_placement(device, &self.host_devices, &found)?;
+        self.host_devices.push(found);
+        Ok(())
+    }
+
     /// Whether a device of the host is there, of an interface or by itself.
     fn has_on_bus(&self, device: &Subsystem) -> bool {
         let devices = self.host_devices.iter().filter_map(|device| device.source.on_bus());
         let interfaces = self.interfaces.iter().filter_map(|it| it.source.on_bus());
         devices.chain(interfaces).any(|earlier| earlier.is_same(device))
+    }
+
+    /// Fills in what devices get from each other, as libvirt does: numbers, then places, then the
+    /// controllers that these places are on.
+    fn complete(&mut self) -> Result<()> {
+        ports::number_ports(&mut self.kept, DeviceFamily::Serial)?;
+        ports::number_ports(&mut self.kept, DeviceFamily::Parallel)?;
+        self.number_controllers()?;
+        self.check_usb_controllers()?;
+
+        self.check_disks()?;
+        self.share_limits();
+        let last_of_host = self.place_host_devices()?;
+        ports::place_smartcards(&mut self.kept);
+
+        self.add_drive_controllers(last_of_host)?;
+        self.add_port_controllers();
+
+        self.order_controllers();
+        video::order(&mut self.kept);
+        self.kept.sort_by_key(|(family, _)| *family);
+        Ok(())
+    }
+
+    /// Removes what only those may see who may see secrets.
+    pub fn drop_secrets(&mut self) {
+        let graphics = self.kept.iter_mut().filter(|(it, _)| *it == DeviceFamily::Graphics);
+        graphics.for_each(|(_, element)| graphics::drop_secrets(element));
     }
 
     pub(super) fn format(&self, w: &mut Writer, view: View) {
@@ -171,7 +191,8 @@ impl Devices {
     }
 }
 
-fn check_host_device(element: &Element, is_there: bool) -> Result<()> {
+/// A container has a device of the host once.
+fn check_new(element: &Element, is_there: bool) -> Result<()> {
     match is_there {
         true => Err(element.error("Hostdev already exists in the domain configuration")),
         false => Ok(()),

@@ -3,36 +3,12 @@
 
 use super::chardev::{CharacterSource, Rules};
 use super::info::Place;
+use super::virtio;
 use crate::error::Result;
 use crate::model::memory::bytes_in;
 use crate::model::read::{known_word, number};
 use crate::model::shape::{self, Kind, ON_OFF, Shape, YES_NO, attr};
 use crate::xml::{Element, Node};
-
-/// What `<driver>` may say of every device of the virtio kind.
-const VIRTIO: Shape = Shape::new(
-    "driver",
-    &[
-        attr("iommu", Kind::Word(ON_OFF)),
-        attr("ats", Kind::Word(ON_OFF)),
-        attr("packed", Kind::Word(ON_OFF)),
-        attr("page_per_vq", Kind::Word(ON_OFF)),
-    ],
-);
-
-/// The options of a device that may not be of the virtio kind.
-pub(super) fn virtio_options(device: &Element, is_virtio: bool) -> Result<Option<Element>> {
-    let options = VIRTIO.read_one(device)?;
-    let first = options.iter().flat_map(|options| &options.attributes).map(|(name, _)| name).next();
-    match first.filter(|_| !is_virtio) {
-        None => Ok(options),
-        Some(name) => {
-            let what = if name == "page_per_vq" { "option" } else { "driver option" };
-            Err(device
-                .unsupported(format_args!("{name} {what} is only supported for virtio devices")))
-        }
-    }
-}
 
 /// What a shape keeps of a device, with its place behind.
 pub(super) fn placed(shape: &Shape, device: &Element) -> Result<Element> {
@@ -72,7 +48,7 @@ pub(super) fn rng(device: &Element) -> Result<Element> {
         }
         _ => shape::element("backend", &attributes, Vec::new()),
     });
-    children.extend(VIRTIO.read_one(device)?);
+    children.extend(virtio::DRIVER.read_one(device)?);
     children.extend(Place::PLAIN.read(device)?);
     Ok(shape::element("rng", &[("model", model.to_owned())], children))
 }
@@ -122,7 +98,7 @@ pub(super) fn balloon(device: &Element) -> Result<Element> {
         Some("none") => Vec::new(),
         _ => Place::PLAIN.read(device)?,
     };
-    let parts = place.into_iter().chain(VIRTIO.read_one(device)?);
+    let parts = place.into_iter().chain(virtio::DRIVER.read_one(device)?);
     kept.children.extend(parts.map(Node::Element));
     Ok(kept)
 }
@@ -148,7 +124,7 @@ pub(super) fn vsock(device: &Element) -> Result<Element> {
     let auto = cid.attr("auto").unwrap_or(if address.is_some() { "no" } else { "yes" });
     let mut attributes = vec![("auto", auto.to_owned())];
     attributes.extend(address.map(|address| ("address", address.to_owned())));
-    let options = virtio_options(device, kept.attr("model").is_some())?;
+    let options = virtio::options_of(device, kept.attr("model").is_some())?;
     let parts = [shape::element("cid", &attributes, Vec::new())]
         .into_iter()
         .chain(Place::PLAIN.read(device)?)

@@ -228,7 +228,7 @@ pub(super) fn place_smartcards(devices: &mut [(DeviceFamily, Element)]) {
     let taken = cards.iter().filter_map(|card| card.child("address")).filter_map(|address| {
         (address.attr("controller") == Some("0")).then(|| address.attr("slot"))?
     });
-    let mut next = taken.filter_map(number::<u64>).max().map_or(0, |slot| slot.saturating_add(1));
+    let mut next = taken.filter_map(number::<u32>).max().map_or(0, |slot| slot.saturating_add(1));
     for card in cards.iter_mut().filter(|card| card.child("address").is_none()) {
         let attributes = [
             ("type", "ccid".to_owned()),
@@ -263,6 +263,18 @@ mod tests {
     use crate::model::samples::{assert_device_faults, printed_device};
 
     #[test]
+    fn a_bus_that_redirects_has_its_channel() {
+        let usb = "<controller type='usb' index='0'/>";
+        assert_eq!(
+            printed_device(&format!("{usb}<redirdev type='dbus'/>")),
+            format!(
+                "{usb}<redirdev bus='usb' type='dbus'><source channel='org.qemu.usbredir'/>\
+                 </redirdev>"
+            )
+        );
+    }
+
+    #[test]
     fn ports_are_numbered_upwards_from_the_largest() {
         let text = "<serial/><serial><target type='none' port='3'/></serial>\
                     <serial><target type='pci-serial' port='-1'><model name='isa-serial'/>\
@@ -292,6 +304,18 @@ mod tests {
              <channel type='spicevmc'><target type='virtio'/>\
              <address type='virtio-serial' controller='2' bus='0' port='0'/></channel>"
         );
+    }
+
+    #[test]
+    fn controllers_are_those_of_the_addresses() {
+        let port = |number: u32| {
+            format!("<target type='virtio'/><address type='virtio-serial' controller='{number}'/>")
+        };
+        let text = format!("<console>{}</console><channel>{}</channel>", port(2), port(3));
+        let printed = printed_device(&text);
+        let controllers = "<controller type='virtio-serial' index='2'/>\
+                           <controller type='virtio-serial' index='3'/><console";
+        assert!(printed.starts_with(controllers), "{printed}");
     }
 
     #[test]
@@ -353,7 +377,8 @@ mod tests {
             (
                 "<redirdev type='pty'/>",
                 "unsupported configuration: cannot add redirected USB device: USB is disabled \
-                 for this domain, <controller type='usb'/> enables it",
+                 for this domain: a <controller type='usb'> with another model than 'none' \
+                 enables it",
             ),
         ]);
     }

@@ -5,10 +5,10 @@ mod secrets;
 
 pub(super) use secrets::{auth, check_auth, encryption};
 
-use super::info;
+use super::{info, label};
 use crate::error::Result;
 use crate::model::memory;
-use crate::model::read::{bad_value, detail, missing_attr, number, words};
+use crate::model::read::{missing_attr, number, words};
 use crate::model::shape::{self, Kind, Shape, YES_NO, attr};
 use crate::xml::{Element, Node};
 
@@ -115,7 +115,7 @@ pub(super) fn source(kind: StorageKind, element: &Element) -> Result<Option<Elem
     let mut children = Vec::new();
     children.extend(slices(element)?);
     if kind != StorageKind::Network {
-        children.extend(labels(element)?);
+        children.extend(label::read(element)?);
     }
     let auth = element.child("auth").map(secrets::auth).transpose()?;
     if let (Some(auth), Some(protocol)) = (&auth, kept.attr("protocol")) {
@@ -231,45 +231,6 @@ fn slices(source: &Element) -> Result<Option<Element>> {
     }
     let slice = shape::element("slice", &attributes, Vec::new());
     Ok(Some(shape::element("slices", &[], vec![slice])))
-}
-
-/// What security modules shall do with the source.
-fn labels(source: &Element) -> Result<Vec<Element>> {
-    let mut models = Vec::new();
-    let mut kept = Vec::new();
-    for element in source.children_named("seclabel") {
-        let model = element.attr("model").filter(|model| !model.is_empty());
-        if models.contains(&model) && model.is_some() {
-            let model = model.unwrap_or_default();
-            let text = format_args!("seclabel for model {model} is already provided");
-            return Err(detail(element, text));
-        }
-        models.push(model);
-        let relabel = match element.attr("relabel") {
-            None | Some("yes") => true,
-            Some("no") => false,
-            Some(other) => {
-                return Err(bad_value(element, "relabel", other, "Expected one of yes, no"));
-            }
-        };
-        let label = element.child_text("label");
-        if label.is_some() && !relabel {
-            return Err(element.error(format_args!(
-                "Cannot specify a label if relabelling is turned off. model={}",
-                model.unwrap_or("none")
-            )));
-        }
-        // It is the default to label, and to make the label up.
-        if relabel && label.is_none() {
-            continue;
-        }
-        let mut attributes: Vec<_> =
-            model.map(|model| ("model", model.to_owned())).into_iter().collect();
-        attributes.push(("relabel", if relabel { "yes" } else { "no" }.to_owned()));
-        let label = label.map(|label| shape::leaf("label", &[], label));
-        kept.push(shape::element("seclabel", &attributes, label.into_iter().collect()));
-    }
-    Ok(kept)
 }
 
 /// Who asks a SCSI device for its reservations.

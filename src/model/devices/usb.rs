@@ -1,8 +1,8 @@
 //! `<redirfilter>` and `<hub>`: USB of machines.
 
 use crate::error::Result;
-use crate::model::devices::digits::c_number;
 use crate::model::devices::info::Place;
+use crate::model::digits::c_number;
 use crate::model::read::{bad_value, internal, number};
 use crate::model::shape::{self, Kind, Shape, YES_NO, attr};
 use crate::xml::Element;
@@ -81,37 +81,6 @@ fn version(element: &Element) -> Result<Option<String>> {
     }
 }
 
-/// Fails at a second set of rules. `devices` are those of the document.
-pub(super) fn check_filters(devices: &[&Element]) -> Result<()> {
-    let mut filters = devices.iter().filter(|device| device.name == "redirfilter");
-    match filters.nth(1) {
-        None => Ok(()),
-        Some(second) => {
-            Err(internal(second, "only one set of redirection filter rule is supported"))
-        }
-    }
-}
-
-/// Fails at the first USB device when the machine has no USB. `devices` are those of the document.
-pub(super) fn check_usb(devices: &[&Element]) -> Result<()> {
-    let controllers = devices.iter().filter(|device| device.name == "controller");
-    let usb: Vec<_> = controllers.filter(|it| it.attr("type") == Some("usb")).collect();
-    let is_off = usb.iter().any(|controller| controller.attr("model") == Some("none"));
-    for device in devices {
-        let text = match device.name.as_str() {
-            "hub" if is_off => "Can't add USB hub: USB is disabled for this domain",
-            "hostdev" if is_off && device.attr("type") == Some("usb") => {
-                "Can't add host USB device: USB is disabled in this host"
-            }
-            _ => continue,
-        };
-        return Err(device.unsupported(format_args!(
-            "{text}: a <controller type='usb'> with another model than 'none' enables it"
-        )));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use crate::model::samples::{assert_faults, fault, parse, printed};
@@ -153,10 +122,6 @@ mod tests {
         }
         assert_faults(&[
             (
-                "<devices><redirfilter/><redirfilter/></devices>",
-                "internal error: line 2: only one set of redirection filter rule is supported",
-            ),
-            (
                 "<devices><hub/></devices>",
                 "internal error: line 2: missing hub device type: expected usb",
             ),
@@ -173,20 +138,5 @@ mod tests {
                     <address type='usb' bus='0' port='1'/></hub></devices>";
         assert_eq!(printed(text)[1], "      <address type='usb' bus='0' port='1'/>");
         assert_eq!(printed("<devices><hub type='usb'/></devices>"), ["    <hub type='usb'/>"]);
-    }
-
-    #[test]
-    fn usb_devices_need_usb() {
-        let off = "<controller type='usb' model='none'/>";
-        let usb = "<hostdev mode='subsystem' type='usb'><source><vendor id='1'/><product id='2'/>\
-                   </source></hostdev>";
-        for (device, expected) in [
-            ("<hub type='usb'/>", "Can't add USB hub: USB is disabled for this domain"),
-            (usb, "Can't add host USB device: USB is disabled in this host"),
-        ] {
-            parse(&format!("<devices>{device}</devices>"));
-            let error = fault(&format!("<devices>{device}{off}</devices>"));
-            assert!(error.message.contains(expected), "{error}");
-        }
     }
 }

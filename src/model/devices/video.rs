@@ -2,7 +2,7 @@
 
 use super::family::DeviceFamily;
 use super::info::Place;
-use super::paravirtual::virtio_options;
+use super::virtio;
 use crate::error::{Error, Result};
 use crate::model::read::{internal, known_word, number};
 use crate::model::shape::{self, Kind, Shape, YES_NO, attr};
@@ -55,7 +55,7 @@ pub(super) fn video(device: &Element) -> Result<Element> {
 fn driver(device: &Element, model: &str) -> Result<Option<Element>> {
     const NAME: Shape = Shape::new("driver", &[attr("name", Kind::Word(&["qemu", "vhostuser"]))]);
     let Some(given) = device.child("driver") else { return Ok(None) };
-    let options = virtio_options(device, matches!(model, "virtio" | "none"))?;
+    let options = virtio::options_of(device, matches!(model, "virtio" | "none"))?;
     let mut driver = options.unwrap_or_else(|| shape::element("driver", &[], Vec::new()));
     let vgaconf = given.attr("vgaconf").filter(|word| shape::ON_OFF.contains(word));
     driver.attributes.extend(vgaconf.map(|word| ("vgaconf".to_owned(), word.to_owned())));

@@ -302,6 +302,7 @@ mod properties {
     use proptest::sample::{select, subsequence};
 
     use super::*;
+    use crate::model::{Domain, View};
 
     /// Lines of which any selection is a configuration.
     const LINES: &[&str] = &[
@@ -400,6 +401,21 @@ mod properties {
             prop_assert!(expected, "{:?}\n{}", exported.notes, first.xml());
             let second = from(&exported.config);
             prop_assert_eq!(first.xml(), second.xml(), "{}", exported.config);
+        }
+
+        /// Of a definition, in which all that a document leaves out is filled in.
+        #[test]
+        fn a_definition_comes_back_from_its_export(lines in subsequence(LINES, 0..LINES.len())) {
+            let config = format!("{BASE}lxc.cgroup.memory.limit_in_bytes = 64M\n{}\n", lines.join("\n"));
+            let Ok(first) = Domain::parse(&from(&config).xml()) else { return Ok(()) };
+            let printed = first.format(View::Inactive);
+            let exported = export(&crate::xml::parse(&printed).unwrap()).unwrap();
+            let known = ["<uuid>", "<swap_hard_limit>"];
+            let is_known = |note: &String| known.iter().any(|known| note.contains(known));
+            prop_assert!(exported.notes.iter().all(is_known), "{:?}\n{printed}", exported.notes);
+            let mut second = Domain::parse(&from(&exported.config).xml()).unwrap();
+            second.uuid = first.uuid;
+            prop_assert_eq!(printed, second.format(View::Inactive), "{}", exported.config);
         }
 
         #[test]

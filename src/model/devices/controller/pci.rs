@@ -2,7 +2,7 @@
 
 use super::integer;
 use crate::error::Result;
-use crate::model::devices::info::c_number;
+use crate::model::digits::c_number;
 use crate::model::memory;
 use crate::model::read::number;
 use crate::model::shape::{self, Kind, ON_OFF, Shape, attr};

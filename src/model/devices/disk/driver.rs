@@ -2,7 +2,7 @@
 
 use super::storage;
 use crate::error::Result;
-use crate::model::devices::info::virtio_options;
+use crate::model::devices::virtio;
 use crate::model::shape::{self, Kind, ON_OFF, Shape, attr};
 use crate::xml::{Element, Node};
 
@@ -31,7 +31,7 @@ impl DiskDriver {
         };
         let cache = CACHE.read(element)?.unwrap_or_default();
         let mut kept = REST.read(element)?.unwrap_or_default().attributes;
-        kept.extend(virtio_options(element)?);
+        kept.extend(virtio::options(element)?);
         Ok(Self {
             name: element.attr("name").map(str::to_owned),
             format,

@@ -1,8 +1,7 @@
 //! `<driver>` and `<binary>` of a file system: who provides it.
 
 use crate::error::Result;
-use crate::model::devices::info::virtio_options;
-use crate::model::devices::storage;
+use crate::model::devices::{storage, virtio};
 use crate::model::read::{number, words};
 use crate::model::shape::{self, Kind, ON_OFF, Shape, attr};
 use crate::xml::{Element, Node, Writer};
@@ -55,7 +54,7 @@ impl FilesystemDriver {
         if kind == Some(FilesystemDriverKind::Virtiofs) {
             driver.kept.extend(queue_size(element)?);
         }
-        driver.kept.extend(virtio_options(element)?);
+        driver.kept.extend(virtio::options(element)?);
         Ok(driver)
     }
 

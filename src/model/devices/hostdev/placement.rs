@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{HostDevice, Subsystem};
 use crate::error::Result;
-use crate::model::devices::implicit::MAX_IMPLIED;
+use crate::model::devices::attach::MAX_IMPLIED;
 use crate::model::devices::info::Drive;
 use crate::xml::Element;
 

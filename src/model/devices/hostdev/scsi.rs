@@ -1,8 +1,8 @@
 //! SCSI devices and host adapters; not for containers.
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::devices::digits::c_number_attr;
-use crate::model::identity::read_uuid;
+use crate::model::devices::storage;
+use crate::model::digits::c_number_attr;
 use crate::model::read::{internal, number, required};
 use crate::model::shape;
 use crate::xml::Element;
@@ -92,36 +92,17 @@ fn iscsi_host(host: &Element) -> Result<Element> {
 }
 
 fn iscsi_auth(auth: &Element) -> Result<Element> {
-    let Some(user) = auth.attr("username").filter(|user| !user.is_empty()) else {
-        return Err(auth.error("missing username for auth"));
-    };
-    let Some(secret) = auth.child("secret") else {
-        return Err(auth.error("Missing <secret> element in auth"));
-    };
-    let name = match (secret.attr("uuid"), secret.attr("usage")) {
-        (None, Some(usage)) => ("usage", usage.to_owned()),
-        (Some(text), None) => match read_uuid(text) {
-            Some(uuid) => ("uuid", uuid.to_string()),
-            None => return Err(secret.error(format_args!("invalid secret uuid '{text}'"))),
-        },
-        (None, None) => return Err(secret.error("missing secret uuid or usage attribute")),
-        (Some(_), Some(_)) => return Err(secret.error("either secret uuid or usage expected")),
-    };
-    match secret.attr("type").unwrap_or_default() {
-        "iscsi" => {}
-        "" => return Err(secret.unsupported("invalid secret type (null): expected iscsi")),
+    let kept = storage::auth(auth)?;
+    match kept.child("secret").and_then(|secret| secret.attr("type")) {
+        Some("iscsi") => Ok(kept),
         other => {
-            return Err(internal(
-                secret,
-                format_args!("hostdev invalid secret type '{other}': expected iscsi"),
-            ));
+            let kind = other.unwrap_or_default();
+            Err(internal(
+                auth,
+                format_args!("hostdev invalid secret type '{kind}': expected iscsi"),
+            ))
         }
     }
-    let secret = shape::element("secret", &[("type", "iscsi".to_owned()), name], Vec::new());
-    let mut attributes = Vec::new();
-    attributes.extend(auth.attr("type").map(|kind| ("type", kind.to_owned())));
-    attributes.push(("username", user.to_owned()));
-    Ok(shape::element("auth", &attributes, vec![secret]))
 }
 
 /// The source of a SCSI host adapter.

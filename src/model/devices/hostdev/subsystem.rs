@@ -2,8 +2,8 @@
 
 use super::scsi;
 use crate::error::Result;
-use crate::model::devices::digits::c_number_attr;
 use crate::model::devices::info::pci_of_host;
+use crate::model::digits::c_number_attr;
 use crate::model::identity::read_uuid;
 use crate::model::read::{bad_value, internal, required, words};
 use crate::model::shape::{self, Kind, ON_OFF, Shape, YES_NO, attr};

@@ -2,13 +2,16 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::model::digits::c_digits;
+
 /// An address as the C library reads numeric ones: of IPv4 also with fewer parts, in octal and in
 /// hexadecimal.
 pub(super) fn parse_address(text: &str) -> Option<IpAddr> {
     if text.contains(':') {
         return text.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
     }
-    let parts: Vec<u32> = text.split('.').map(c_number).collect::<Option<_>>()?;
+    let number = |part: &str| u32::try_from(c_digits(part)?).ok();
+    let parts: Vec<u32> = text.split('.').map(number).collect::<Option<_>>()?;
     let (last, leading) = parts.split_last()?;
     if leading.len() > 3 || leading.iter().any(|part| *part > 255) {
         return None;
@@ -21,18 +24,6 @@ pub(super) fn parse_address(text: &str) -> Option<IpAddr> {
     let shift = |(index, part): (u32, &u32)| part << (24 - 8 * index);
     let leading: u32 = (0..).zip(leading).map(shift).sum();
     Some(IpAddr::V4(Ipv4Addr::from(leading | last)))
-}
-
-fn c_number(text: &str) -> Option<u32> {
-    let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(hex) => (hex, 16),
-        None => match text.strip_prefix('0').filter(|rest| !rest.is_empty()) {
-            Some(octal) => (octal, 8),
-            None => (text, 10),
-        },
-    };
-    // No sign, which from_str_radix would take.
-    digits.chars().all(|c| c.is_digit(radix)).then(|| u32::from_str_radix(digits, radix).ok())?
 }
 
 /// An address as the C library writes it: IPv6 with a dotted end also where the rest is zero.

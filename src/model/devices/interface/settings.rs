@@ -2,6 +2,7 @@
 
 use super::{InterfaceSource, LinkState, parse_address, written};
 use crate::error::Result;
+use crate::model::devices::virtio;
 use crate::model::read::{bad_value, detail, number};
 use crate::model::shape::{self, Kind, ON_OFF, Shape, YES_NO, attr};
 use crate::xml::{Element, Node};
@@ -133,35 +134,17 @@ fn driver(interface: &Element, is_virtio: bool) -> Result<Option<Element>> {
     )
     .with(OFFLOADS)
     .bare();
-    const VIRTIO: Shape = Shape::new(
-        "driver",
-        &[
-            attr("iommu", Kind::Word(ON_OFF)),
-            attr("ats", Kind::Word(ON_OFF)),
-            attr("packed", Kind::Word(ON_OFF)),
-            attr("page_per_vq", Kind::Word(ON_OFF)),
-        ],
-    )
-    .bare();
-    let Some(virtio) = VIRTIO.read_one(interface)? else { return Ok(None) };
+    let options = virtio::options_of(interface, is_virtio)?;
     if !is_virtio {
-        return match virtio.attributes.first() {
-            None => Ok(None),
-            Some((name, _)) => {
-                let what = if name == "page_per_vq" { "" } else { "driver " };
-                Err(interface.unsupported(format_args!(
-                    "{name} {what}option is only supported for virtio devices"
-                )))
-            }
-        };
+        return Ok(None);
     }
-    let mut driver = DRIVER.read_one(interface)?.unwrap_or_default();
+    let Some(mut driver) = DRIVER.read_one(interface)? else { return Ok(None) };
     // What libvirt takes for the default.
     driver.attributes.retain(|(name, value)| match name.as_str() {
         "queues" => value != "0" && value != "1",
         _ => value != "0",
     });
-    driver.attributes.extend(virtio.attributes);
+    driver.attributes.extend(options.into_iter().flat_map(|options| options.attributes));
     let nothing = driver.attributes.is_empty() && driver.children.is_empty();
     Ok(Some(driver).filter(|_| !nothing))
 }

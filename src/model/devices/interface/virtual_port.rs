@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::addresses::borrowed;
 use crate::error::Result;
-use crate::model::devices::digits::c_number;
+use crate::model::digits::c_number;
 use crate::model::identity::read_uuid;
 use crate::model::read::words;
 use crate::xml::{Element, Writer};

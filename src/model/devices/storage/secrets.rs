@@ -11,7 +11,7 @@ pub(crate) fn auth(element: &Element) -> Result<Element> {
         return Err(element.error("missing username for auth"));
     };
     let mut attributes = Vec::new();
-    if let Some(kind) = element.attr("type") {
+    if let Some(kind) = element.attr("type").filter(|kind| !kind.is_empty()) {
         if !["none", "chap", "ceph"].contains(&kind) {
             return Err(element.unsupported(format_args!(
                 "unknown auth type '{kind}': expected one of chap, ceph"

@@ -1,5 +1,6 @@
-//! What follows from all devices together: their order, numbers of controllers, places of drives,
-//! the controllers that must be there, and what contradicts each other.
+//! What follows from all disks, controllers and devices of the host together: their order, numbers
+//! of controllers, places of drives, the controllers that must be there, and what contradicts each
+//! other. [`Devices::complete`] says in which order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,24 +37,17 @@ impl Devices {
         self.controllers.insert(at.unwrap_or(self.controllers.len()), new);
     }
 
-    /// Fills in what libvirt fills in and refuses what it refuses, after all devices are read.
+    /// Puts all controllers in order.
     ///
-    /// The controllers are put in order again at the end. libvirt does so only when it reads what
-    /// it has written; then the order would change with a restart of the daemon.
-    pub(super) fn attach(&mut self) -> Result<()> {
-        self.number_controllers()?;
-        self.check_usb()?;
-        self.check_disks()?;
-        self.share_limits();
-        let host_devices = self.place_host_devices()?;
-        self.add_drive_controllers(host_devices)?;
-        self.add_port_controllers();
+    /// libvirt does so only when it reads what it has written; then the order would change with a
+    /// restart of the daemon.
+    pub(super) fn order_controllers(&mut self) {
         let controllers = std::mem::take(&mut self.controllers);
         controllers.into_iter().for_each(|controller| self.insert_controller(controller));
-        Ok(())
     }
 
-    fn number_controllers(&mut self) -> Result<()> {
+    /// Gives every controller a number among those of its kind.
+    pub(super) fn number_controllers(&mut self) -> Result<()> {
         let mut taken: BTreeMap<ControllerKind, BTreeSet<u32>> = BTreeMap::new();
         let mut free: BTreeMap<ControllerKind, u32> = BTreeMap::new();
         for controller in &self.controllers {
@@ -97,7 +91,8 @@ impl Devices {
         before.index.filter(|_| !self.controllers.iter().take(at).any(is_same))
     }
 
-    fn check_usb(&self) -> Result<()> {
+    /// Controllers of USB go together.
+    pub(super) fn check_usb_controllers(&self) -> Result<()> {
         let usb = || self.controllers.iter().filter(|it| it.kind == ControllerKind::Usb);
         let disabled = usb().find(|controller| controller.disables_usb());
         if let Some(disabled) = disabled
@@ -114,7 +109,8 @@ impl Devices {
         Ok(())
     }
 
-    fn check_disks(&self) -> Result<()> {
+    /// No two disks have one name or one place.
+    pub(super) fn check_disks(&self) -> Result<()> {
         let mut targets: BTreeMap<&str, &Disk> = BTreeMap::new();
         let mut drives: BTreeMap<(DiskBus, Drive), &Disk> = BTreeMap::new();
         for disk in &self.disks {
@@ -141,7 +137,7 @@ impl Devices {
     }
 
     /// Disks that name a group and no limits have those of its first disk with limits.
-    fn share_limits(&mut self) {
+    pub(super) fn share_limits(&mut self) {
         let mut groups: BTreeMap<String, Element> = BTreeMap::new();
         for limits in self.disks.iter().filter_map(|disk| disk.kept("iotune")) {
             if let Some(group) = limits.child_text("group_name")
@@ -160,7 +156,7 @@ impl Devices {
     }
 
     /// SCSI devices of the host are drives, too. Returns the last controller they are on.
-    fn place_host_devices(&mut self) -> Result<Option<u32>> {
+    pub(super) fn place_host_devices(&mut self) -> Result<Option<u32>> {
         let scsi = || self.disks.iter().filter(|disk| disk.bus == DiskBus::Scsi);
         for drive in self.host_devices.iter().filter_map(hostdev::drive) {
             if let Some(disk) = scsi().find(|disk| disk.drive() == Some(drive)) {
@@ -176,7 +172,7 @@ impl Devices {
     }
 
     /// The controllers that drives are on, and those before them.
-    fn add_drive_controllers(&mut self, last_of_host: Option<u32>) -> Result<()> {
+    pub(super) fn add_drive_controllers(&mut self, last_of_host: Option<u32>) -> Result<()> {
         for (kind, bus) in [
             (ControllerKind::Scsi, DiskBus::Scsi),
             (ControllerKind::Fdc, DiskBus::Fdc),
@@ -211,7 +207,7 @@ impl Devices {
     }
 
     /// The controllers that channels, consoles and smart cards are attached to.
-    fn add_port_controllers(&mut self) {
+    pub(super) fn add_port_controllers(&mut self) {
         let mut indexes = Vec::new();
         for (_, channel) in self.kept.iter().filter(|(it, _)| *it == DeviceFamily::Channel) {
             let target = channel.child("target").and_then(|target| target.attr("type"));
