@@ -7,7 +7,7 @@
 //! - [`driver`]: the API in libvirt's nouns.
 //! - [`plan`]: one start with every decision taken, from the model and the host's facts.
 //! - [`container`]: the executor, a small process per container that obeys a plan.
-//! - [`cgroup`], [`security`], [`sys`]: the kernel's side of it.
+//! - [`cgroup`], [`network`], [`security`], [`sys`]: the kernel's side of it.
 
 pub mod cgroup;
 pub mod container;
@@ -16,6 +16,7 @@ pub mod driver;
 pub mod error;
 pub mod model;
 pub mod native;
+pub mod network;
 pub mod plan;
 pub mod security;
 pub mod sys;

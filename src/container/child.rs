@@ -12,6 +12,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::{chdir, execve, sethostname, setsid};
 
 use super::account::Identity;
+use super::links;
 use super::owners::Owners;
 use super::placement::Groups;
 use super::protocol::{self, Attempt, Failure};
@@ -67,6 +68,7 @@ fn set_up(
     if plan.private_network {
         link::loopback_up().attempt("bring up link", "lo")?;
     }
+    links::set_up(plan, reporter)?;
     let identity = Identity::find(plan.init.account.as_ref(), &plan.id_maps)?;
     take_console(&identity)?;
     check_init(plan)?;

@@ -24,7 +24,7 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Nothing is given up yet; `keep` if the container may have to be started again.
+    /// Nothing is given up yet; `keep` if rights are needed when the container ends.
     pub(super) fn new(keep: bool) -> Result<Self, Failure> {
         let oom = fs::read_to_string(OOM).attempt("read", OOM)?;
         Ok(Self { oom, keep })

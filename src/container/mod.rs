@@ -7,7 +7,8 @@
 //!    [`listener`]).
 //! 2. The supervisor makes the terminals and clones a child into new namespaces ([`start`]).
 //! 3. The child makes itself a container, step by step, and executes init ([`child`], [`tree`],
-//!    [`account`]); where it has ids of its own, with help from outside ([`user_namespace`]).
+//!    [`account`]); where it has ids of its own, with help from outside ([`user_namespace`]), and
+//!    its network devices are made from outside as well ([`links`]).
 //! 4. The supervisor reports, then relays consoles and answers the daemon until init ends
 //!    ([`supervisor`], [`console`]).
 //!
@@ -19,6 +20,7 @@ mod child;
 mod console;
 mod console_log;
 mod guard;
+mod links;
 mod listener;
 mod owners;
 mod place;

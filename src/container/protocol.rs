@@ -51,6 +51,8 @@ pub enum Message {
         init: i32,
         /// The terminals on the host's side, by path.
         consoles: Vec<String>,
+        /// What the plan's links are called, in its order.
+        links: Vec<LinkNames>,
     },
     /// The container could not be started, and nothing of it is left but the supervisor itself,
     /// which ends.
@@ -66,6 +68,15 @@ pub enum Message {
     },
     /// Init ended for good; the supervisor ends next.
     Exited(Exit),
+}
+
+/// What both ends of a link are called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkNames {
+    /// On the host; None if there is no end.
+    pub host: Option<String>,
+    /// In the container.
+    pub guest: String,
 }
 
 /// A step that failed: what was attempted, on what, and the errno.
@@ -156,7 +167,11 @@ mod tests {
     fn messages_and_descriptors_arrive_whole_and_then_the_end() {
         let kind = SockType::SeqPacket;
         let (a, b) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC).unwrap();
-        let message = Message::Running { init: 7, consoles: vec!["/dev/pts/3".into()] };
+        let message = Message::Running {
+            init: 7,
+            consoles: vec!["/dev/pts/3".into()],
+            links: vec![LinkNames { host: None, guest: "eth0".into() }],
+        };
         send(a.as_fd(), &message, &[a.as_fd()]).unwrap();
         send(a.as_fd(), &Message::Exited(Exit::Signal(1)), &[]).unwrap();
         let (received, fds) = receive::<Message>(b.as_fd()).unwrap().unwrap();

@@ -10,8 +10,9 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::stat::Mode;
 use serde::{Deserialize, Serialize};
 
+use super::links::Links;
 use super::placement::Groups;
-use super::protocol::{Attempt, Failure};
+use super::protocol::{Attempt, Failure, LinkNames};
 use super::{child, protocol, user_namespace};
 use crate::plan::{IdMaps, Namespace, Plan, attributes};
 use crate::sys::clone::{Side, clone3};
@@ -40,6 +41,8 @@ pub(super) struct Init {
     pub(super) pidfd: OwnedFd,
     /// The container's terminals.
     pub(super) terminals: Vec<Terminal>,
+    /// Its network devices.
+    pub(super) links: Links,
 }
 
 /// One terminal of the container.
@@ -50,8 +53,9 @@ pub(super) struct Terminal {
     pub(super) slave: OwnedFd,
 }
 
-/// Starts the container and returns when init has been executed.
-pub(super) fn start(plan: &Plan) -> Result<Init, Failure> {
+/// Starts the container and returns when init has been executed. Before a reboot its links were
+/// called `earlier`.
+pub(super) fn start(plan: &Plan, earlier: &[LinkNames]) -> Result<Init, Failure> {
     let (devpts, terminals) = terminals(plan)?;
     let kind = SockType::SeqPacket;
     let (report, reporter) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC)
@@ -68,9 +72,17 @@ pub(super) fn start(plan: &Plan) -> Result<Init, Failure> {
             } else {
                 user_namespace::set_up(plan, &devpts, pid, &pidfd, &report)
             };
-            match set_up.and_then(|()| hear(&report)) {
-                Ok(()) => Ok(Init { pid, pidfd, terminals }),
-                Err(failure) => Err(reap(&pidfd, failure)),
+            let mut links = Links::called(earlier);
+            let connected = set_up.and_then(|()| links.make(plan, pid, &report));
+            match connected.and_then(|()| hear(&report)) {
+                Ok(()) => Ok(Init { pid, pidfd, terminals, links }),
+                Err(failure) => {
+                    let failure = reap(&pidfd, failure);
+                    if let Err(left) = links.clear() {
+                        eprintln!("nsvirt-lxc: {left}");
+                    }
+                    Err(failure)
+                }
             }
         }
     }

@@ -57,7 +57,7 @@ fn supervise(plan: Plan, daemon: OwnedFd) -> Result<(), Failure> {
         Ok(Some((listener, consoles, init))) => {
             let daemon = Some(daemon);
             let consoles = consoles.into_iter().map(Some).collect();
-            let guard = Guard::new(plan.restart_on_reboot)?;
+            let guard = Guard::new(plan.restart_on_reboot || !plan.links.is_empty())?;
             let mut supervisor = Supervisor { plan, listener, daemon, consoles, init, guard };
             let result = supervisor.run();
             result.and(supervisor.listener.close())
@@ -111,7 +111,7 @@ fn wait_and_start(
     };
     enter_shared(&plan.shared_namespaces, shared)?;
     let consoles = plan.consoles.iter().map(Console::open).collect::<Result<Vec<_>, _>>()?;
-    Ok(Some((consoles, start::start(plan)?)))
+    Ok(Some((consoles, start::start(plan, &[])?)))
 }
 
 /// Enters the namespaces that the container takes from elsewhere, for good: children inherit them,
@@ -172,6 +172,7 @@ impl Supervisor {
             if events.init_ended {
                 let exit = pidfd::wait(self.init.pidfd.as_fd()).attempt("wait for", "init")?;
                 self.drain();
+                self.clear_links();
                 if !self.restart(exit) {
                     return self.finish(exit);
                 }
@@ -241,6 +242,16 @@ impl Supervisor {
         }
     }
 
+    /// No process of the container is left. What cannot be cleared now is the kernel's to clear.
+    fn clear_links(&mut self) {
+        if self.plan.links.is_empty() {
+            return;
+        }
+        if let Err(left) = self.guard.raise().and_then(|()| self.init.links.clear()) {
+            eprintln!("nsvirt-lxc: {left}");
+        }
+    }
+
     /// A PID namespace whose init was killed by SIGHUP is one that was asked to `reboot(2)`.
     fn restart(&mut self, exit: Exit) -> bool {
         if !self.plan.restart_on_reboot || exit != Exit::Signal(Signal::SIGHUP as i32) {
@@ -266,7 +277,7 @@ impl Supervisor {
         let v1 = self.plan.placement.init_tasks.iter().filter_map(|file| file.parent());
         let v2 = self.plan.placement.init_v2.iter().map(PathBuf::as_path);
         v1.chain(v2).try_for_each(placement::reset)?;
-        start::start(&self.plan)
+        start::start(&self.plan, self.init.links.names())
     }
 
     /// Leaves the end of init for a daemon that may not be there now, and tells one that is.
@@ -329,7 +340,11 @@ impl Supervisor {
         let paths = self.consoles.iter().map(|console| {
             console.as_ref().map_or_else(String::new, |console| console.path().to_owned())
         });
-        let message = Message::Running { init: self.init.pid, consoles: paths.collect() };
+        let message = Message::Running {
+            init: self.init.pid,
+            consoles: paths.collect(),
+            links: self.init.links.names().to_vec(),
+        };
         self.tell(&message, true);
     }
 

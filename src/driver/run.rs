@@ -13,9 +13,10 @@ use super::store::Record;
 use super::supervisor::{Notice, Supervisor, unexpected};
 use super::systemd::{Machine, Scope, machine};
 use crate::cgroup::Group;
-use crate::container::protocol::{Message, Request};
+use crate::container::protocol::{LinkNames, Message, Request};
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::Domain as Document;
+use crate::model::{Domain as Document, LiveInterface};
+use crate::network::Netlink;
 use crate::plan::{self, Placement, Plan};
 use crate::sys::pidfd;
 
@@ -229,8 +230,13 @@ impl Driver {
             Err(_) => empty(domain, group).await,
         };
         self.unregister(domain, group, supervisor).await;
+        let files = self.store.run_files(domain.uuid);
+        // A supervisor that was killed has left that to the kernel, which takes its time.
+        let unlinked = Netlink::open()
+            .and_then(|mut netlink| netlink.remove_noted(&files.link_note()))
+            .map_err(|e| Error::system("cannot remove the container's network devices", e));
         self.store.forget_run(domain.uuid)?;
-        removed
+        removed.and(unlinked)
     }
 }
 
@@ -243,13 +249,19 @@ pub(super) async fn meet(
 ) -> Result<()> {
     let (answer, mut fds) = run.supervisor.request(request, shared).await?;
     match (answer, fds.pop()) {
-        (Message::Running { init, consoles }, Some(pidfd)) => {
+        (Message::Running { init, consoles, links }, Some(pidfd)) => {
             run.set_init(init.try_into().unwrap_or_default(), pidfd);
             for (number, (console, path)) in
                 live.devices.consoles.iter_mut().zip(consoles).enumerate()
             {
                 console.alias = Some(format!("console{number}"));
                 console.tty = Some(path);
+            }
+            for (interface, LinkNames { host, guest }) in
+                live.devices.interfaces.iter_mut().zip(links)
+            {
+                interface.guest = Some(guest);
+                interface.live = Some(LiveInterface { target: host, ..LiveInterface::default() });
             }
             Ok(())
         }

@@ -7,7 +7,7 @@ use super::limits::limits;
 use super::placement::place;
 use super::{
     Host, Namespace, Placement, Plan, Present, Root, RunFiles, capabilities, consoles, ids, init,
-    mounts, namespaces,
+    links, mounts, namespaces,
 };
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain, Filesystem, FilesystemSource, LifecycleAction};
@@ -28,6 +28,7 @@ pub fn build(
     let linux32 = is_linux32(domain, host)?;
     let root = root(domain, host)?;
     let placed = place(domain, present)?;
+    let links = links::links(domain, present)?;
     let shared: Vec<_> = namespaces::shared(domain).into_iter().map(|(kind, _)| kind).collect();
     let own_name = !shared.contains(&Namespace::Uts);
     Ok(Plan {
@@ -37,7 +38,8 @@ pub fn build(
         limits: limits(domain, host, present, &placed)?,
         memory_policy: placed.policy,
         id_maps: ids::id_maps(domain, host)?,
-        private_network: domain.features.privnet,
+        private_network: domain.features.privnet || !links.is_empty(),
+        links,
         shared_namespaces: shared,
         steps: mounts::steps(domain, host, &root),
         root,

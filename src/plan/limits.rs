@@ -263,6 +263,7 @@ mod tests {
             Node { id: 0, free: 1000, cpus: [0, 1].into_iter().collect() },
             Node { id: 1, free: 200_000, cpus: [2, 3].into_iter().collect() },
         ],
+        links: Vec::new(),
         block_devices: vec![("/dev/sdb".to_owned(), BlockDevice { major: 8, minor: 16 })],
     };
 

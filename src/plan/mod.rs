@@ -13,6 +13,7 @@ mod consoles;
 mod ids;
 mod init;
 mod limits;
+mod links;
 mod mounts;
 mod namespaces;
 mod placement;
@@ -27,9 +28,11 @@ pub use changes::{block_changes, cpu_changes, memory_changes};
 pub use limits::{
     BlockDevice, DeviceLimit, Limit, Limits, Setting, shares_of_weight, weight_of_shares,
 };
+pub use links::host_links;
 pub use namespaces::shared as shared_namespaces;
 pub use placement::{MemoryPolicy, Node};
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -99,9 +102,28 @@ pub struct Present {
     pub nodes: Vec<Node>,
     /// Block devices by path.
     pub block_devices: Vec<(String, BlockDevice)>,
+    /// Network devices.
+    pub links: Vec<HostLink>,
+}
+
+/// A network device of the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostLink {
+    /// Its name.
+    pub name: String,
+    /// Whether others can be its ports.
+    pub is_bridge: bool,
 }
 
 impl Present {
+    fn link(&self, name: &str) -> Option<&HostLink> {
+        self.links.iter().find(|link| link.name == name)
+    }
+
+    fn has_link(&self, name: &str) -> bool {
+        self.link(name).is_some()
+    }
+
     fn cpus(&self) -> Bitmap {
         self.nodes.iter().flat_map(|node| node.cpus.iter()).collect()
     }
@@ -155,6 +177,13 @@ pub struct RunFiles {
     pub exit: PathBuf,
 }
 
+impl RunFiles {
+    /// What is noted on the host's ends of the container's links, to know them again.
+    pub fn link_note(&self) -> String {
+        format!("nsvirt {}", self.socket.display())
+    }
+}
+
 /// Everything the supervisor needs for one container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -172,6 +201,8 @@ pub struct Plan {
     pub memory_policy: MemoryPolicy,
     /// A network namespace of its own, with `lo` up.
     pub private_network: bool,
+    /// Network devices in there beside `lo`, those of `<interface>` first and in order.
+    pub links: Vec<Link>,
     /// Namespaces that are taken from elsewhere: their descriptors come with
     /// [`Go`](crate::container::protocol::Request::Go), in this order.
     pub shared_namespaces: Vec<Namespace>,
@@ -211,6 +242,94 @@ pub struct IdRange {
     pub outside: u32,
     /// How many follow each other.
     pub count: u32,
+}
+
+/// A network device of the container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Where it comes from.
+    pub kind: LinkKind,
+    /// Its name in the container.
+    pub guest: String,
+    /// Its hardware address, if it is made.
+    pub mac: [u8; 6],
+    /// The largest packet; None leaves that to the kernel.
+    pub mtu: Option<u32>,
+    /// Whether it is brought up.
+    pub up: bool,
+    /// Its addresses.
+    pub addresses: Vec<Address>,
+    /// Ways out of it.
+    pub routes: Vec<Route>,
+}
+
+/// Where a network device comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LinkKind {
+    /// A pair, of which the other end is a port of a bridge.
+    Bridge {
+        /// The name of the host's end, if the document chooses it.
+        target: Option<String>,
+        /// The bridge.
+        bridge: String,
+        /// Whether other isolated ports are out of its reach.
+        isolated: bool,
+    },
+    /// A pair, of which the other end has addresses itself.
+    Ethernet {
+        /// The name of the host's end, if the document chooses it.
+        target: Option<String>,
+        /// Addresses of the host's end.
+        addresses: Vec<Address>,
+        /// Ways through it.
+        routes: Vec<Route>,
+    },
+    /// A share of a device of the host.
+    Direct {
+        /// The device.
+        parent: String,
+        /// Who reaches whom.
+        mode: MacvlanMode,
+    },
+    /// A device of the host that moves into the container under its name.
+    Host,
+}
+
+/// Who of those who share a device reaches whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MacvlanMode {
+    /// Nobody anybody.
+    Private,
+    /// All go over the switch outside.
+    Vepa,
+    /// All each other.
+    Bridge,
+    /// There is only one.
+    Passthrough,
+}
+
+/// An address of a network device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// The address.
+    pub address: IpAddr,
+    /// Bits of its network.
+    pub prefix: u8,
+    /// The other end of a point-to-point link.
+    pub peer: Option<IpAddr>,
+}
+
+/// A way to a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// The network's first address.
+    pub network: IpAddr,
+    /// Bits of the network.
+    pub prefix: u8,
+    /// Where packets go.
+    pub gateway: IpAddr,
+    /// How far it is.
+    pub metric: Option<u32>,
 }
 
 /// A kind of namespace that a container can share.

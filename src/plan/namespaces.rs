@@ -1,5 +1,6 @@
 //! Namespaces that are not the container's own.
 
+use super::links::host_devices;
 use super::{Namespace, build::unsupported};
 use crate::error::Result;
 use crate::model::{Domain, Share, ShareSource};
@@ -26,11 +27,14 @@ pub(super) fn check(domain: &Domain) -> Result<()> {
                 share.value
             )));
         }
-        let has_own = domain.features.privnet || !domain.devices.interfaces.is_empty();
+        let has_own = domain.features.privnet
+            || !domain.devices.interfaces.is_empty()
+            || host_devices(domain).next().is_some();
         if kind == Namespace::Network && has_own {
             return Err(unsupported(
                 "Config asks for inherit net namespace as well as private network interfaces: \
-                 remove <lxc:sharenet>, or <privnet/> and every <interface>",
+                 remove <lxc:sharenet>, or <privnet/>, every <interface> and every <hostdev \
+                 type='net'>",
             ));
         }
     }

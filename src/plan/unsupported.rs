@@ -6,7 +6,10 @@
 use std::fmt;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{ClockBasis, ClockOffset, Domain, Filesystem, FilesystemSource, LabelKind};
+use crate::model::{
+    ClockBasis, ClockOffset, Domain, Filesystem, FilesystemSource, HostDevice, HostDeviceSource,
+    LabelKind,
+};
 
 /// Fails at the first element that is not honoured, naming it and what there is instead.
 pub(super) fn check(domain: &Domain) -> Result<()> {
@@ -79,20 +82,10 @@ fn timers(domain: &Domain) -> [Refusal; 1] {
 }
 
 /// Devices that nobody makes.
-fn devices(domain: &Domain) -> [Refusal; 2] {
-    let devices = &domain.devices;
-    [
-        (
-            !devices.interfaces.is_empty(),
-            "<interface>",
-            "there are only the host's network and <privnet/>",
-        ),
-        (
-            !devices.host_devices.is_empty(),
-            "<hostdev>",
-            "containers have only the devices that all have",
-        ),
-    ]
+fn devices(domain: &Domain) -> [Refusal; 1] {
+    let is_network = |device: &HostDevice| matches!(device.source, HostDeviceSource::Net { .. });
+    let all_are = domain.devices.host_devices.iter().all(is_network);
+    [(!all_are, "<hostdev>", "only network devices are given to containers")]
 }
 
 #[cfg(test)]
@@ -116,7 +109,6 @@ mod tests {
             "<devices><filesystem type='block'><source dev='/d'/><target dir='/'/></filesystem>\
              </devices>",
             "<devices><filesystem><source socket='/s'/><target dir='/'/></filesystem></devices>",
-            "<devices><interface type='ethernet'/></devices>",
             "<devices><hostdev mode='capabilities' type='misc'><source><char>/dev/fuse</char>\
              </source></hostdev></devices>",
         ];

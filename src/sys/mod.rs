@@ -15,6 +15,7 @@ pub mod link;
 pub mod mempolicy;
 pub mod mount;
 pub mod namespace;
+pub mod netlink;
 pub mod pidfd;
 pub mod tty;
 pub mod user;

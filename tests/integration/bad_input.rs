@@ -88,7 +88,7 @@ fn documents_made_to_hurt_are_refused() {
         ("<network/>", "XML error"),
         (
             "<domain type='qemu'><name>x</name></domain>",
-            "unsupported configuration: line 1: invalid domain type qemu: only type='lxc'",
+            "invalid argument: line 1: invalid domain type qemu: only type='lxc'",
         ),
         (deep.as_str(), "XML error: line 1: "),
         (bomb, "XML error: line 1: "),

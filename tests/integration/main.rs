@@ -26,6 +26,7 @@ mod inside;
 mod introspection;
 mod lifecycle;
 mod limits;
+mod links;
 mod many;
 mod metadata;
 mod nsvirsh;

@@ -5,9 +5,12 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
+use nix::errno::Errno;
+
 use crate::error::{Error, ErrorCode, Result, errno_text};
 use crate::model::{Bitmap, Domain, VcpuPlacement};
-use crate::plan::{BlockDevice, Node, Present};
+use crate::network::{Netlink, Refused};
+use crate::plan::{BlockDevice, HostLink, Node, Present, host_links};
 
 /// Looks up what a document names, and nothing else.
 pub(in crate::driver) fn present(domain: &Domain) -> Result<Present> {
@@ -18,7 +21,30 @@ pub(in crate::driver) fn present(domain: &Domain) -> Result<Present> {
     Ok(Present {
         nodes: if placed { nodes(Path::new("/sys/devices/system")) } else { Vec::new() },
         block_devices: block_devices(domain)?,
+        links: links(domain)?,
     })
+}
+
+/// Network devices by the names that a document mentions; one that is not there is left out.
+fn links(domain: &Domain) -> Result<Vec<HostLink>> {
+    let names = host_links(domain);
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let failed = |refused| Error::system("cannot see the host's network devices", refused);
+    let mut netlink = Netlink::open().map_err(failed)?;
+    let mut links = Vec::new();
+    for name in names {
+        match netlink.find(name) {
+            Ok(link) => links.push(HostLink {
+                name: name.to_owned(),
+                is_bridge: link.kind.as_deref() == Some("bridge"),
+            }),
+            Err(Refused { errno: Errno::ENODEV, .. }) => {}
+            Err(refused) => return Err(failed(refused)),
+        }
+    }
+    Ok(links)
 }
 
 /// Block devices by the paths of `<blkiotune>`.

@@ -129,6 +129,11 @@ impl Rules {
             S::Nmdm => NMDM.read(source)?,
             S::VdAgent => VDAGENT.read(source)?,
             S::SpicePort | S::Dbus => match CHANNEL.read(source)? {
+                None if kind == S::Dbus && device.name == "redirdev" => Some(shape::element(
+                    "source",
+                    &[("channel", "org.qemu.usbredir".to_owned())],
+                    Vec::new(),
+                )),
                 None => {
                     let detail = "Missing source channel attribute for char device";
                     return Err(source.unsupported(detail));

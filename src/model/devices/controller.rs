@@ -155,7 +155,14 @@ impl Controller {
         let is_root = self.is_one_of(ControllerKind::Pci, &["pci-root", "pcie-root"]);
         if self.kind == ControllerKind::Pci {
             kept.extend(pci::model(element)?);
-            kept.extend(pci::target(element)?);
+            let target = pci::target(element)?;
+            let has_node = target.as_ref().is_some_and(|it| it.child("node").is_some());
+            if has_node && self.index == Some(0) {
+                return Err(element.unsupported(
+                    "The PCI controller with index=0 can't be associated with a NUMA node",
+                ));
+            }
+            kept.extend(target);
         }
         kept.extend(self.driver(element)?);
         let mut place = Place::PLAIN.read(element)?;

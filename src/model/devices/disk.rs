@@ -182,6 +182,8 @@ impl Disk {
             let source = self.source.path().unwrap_or_default();
             return Err(device_error(disk, ErrorCode::NoTarget, source, "target dev='...'"));
         };
+        // As Xen's documents of old say.
+        let name = name.strip_prefix("ioemu:").unwrap_or(name);
         name.clone_into(&mut self.target);
         let usual = DiskBus::of_name(name, self.device);
         self.bus = DiskBus::attr(element, "bus")?.unwrap_or(usual);

@@ -263,6 +263,18 @@ mod tests {
     use crate::model::samples::{assert_device_faults, printed_device};
 
     #[test]
+    fn a_bus_that_redirects_has_its_channel() {
+        let usb = "<controller type='usb' index='0'/>";
+        assert_eq!(
+            printed_device(&format!("{usb}<redirdev type='dbus'/>")),
+            format!(
+                "{usb}<redirdev bus='usb' type='dbus'><source channel='org.qemu.usbredir'/>\
+                 </redirdev>"
+            )
+        );
+    }
+
+    #[test]
     fn ports_are_numbered_upwards_from_the_largest() {
         let text = "<serial/><serial><target type='none' port='3'/></serial>\
                     <serial><target type='pci-serial' port='-1'><model name='isa-serial'/>\

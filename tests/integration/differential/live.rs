@@ -3,8 +3,11 @@
 use crate::support::libvirt::{self, Answer, Definer};
 use crate::support::{Document, Host};
 
-/// Values that are each side's own, with what they must look like.
-const OWN: &[(&str, &str, fn(&str) -> bool)] = &[
+/// What stands before a value, what behind it, and what it must look like.
+type Value = (&'static str, &'static str, fn(&str) -> bool);
+
+/// Values that are each side's own.
+const OWN: &[Value] = &[
     ("<domain type='lxc' id='", "'", is_number),
     ("<uuid>", "</uuid>", is_uuid),
     ("<partition>", "</partition>", is_path),

@@ -138,6 +138,15 @@ impl Host {
         self.idle.assert_same(&self.inventory(), "with no container");
     }
 
+    /// Checks that there is no network device but `lo` and these.
+    pub fn assert_only(&self, links: &[&str]) {
+        let mut expected = [&["lo"], links].concat();
+        expected.sort_unstable();
+        let mut found = self.network.links();
+        found.sort_unstable();
+        assert_eq!(found, expected);
+    }
+
     /// The directory of a container's group in the hierarchy of a controller (version 1) or in the
     /// unified one.
     pub fn group(&self, controller: &str, domain: &str, below: &str) -> PathBuf {

@@ -67,6 +67,12 @@ fn faults() {
                 .to_owned(),
         ),
         (
+            pci("<target><node>0</node></target>").replace("'1'", "'0'"),
+            "unsupported configuration: line 3: The PCI controller with index=0 can't be \
+             associated with a NUMA node"
+                .to_owned(),
+        ),
+        (
             pci("<model/><model/>"),
             "XML error: line 3: Multiple <model> elements in controller definition not allowed"
                 .to_owned(),

@@ -13,6 +13,12 @@ fn lines(disk: &str) -> Vec<String> {
     lines.filter(|line| !line.contains("<controller")).collect()
 }
 
+#[test]
+fn names_of_xens_old_documents_are_shortened() {
+    let text = "<disk><source file='/f'/><target dev='ioemu:xvda'/></disk>";
+    assert!(lines(text).contains(&"      <target dev='xvda' bus='xen'/>".to_owned()));
+}
+
 /// All of it, out of order.
 #[test]
 fn everything_is_kept_in_libvirts_order() {
