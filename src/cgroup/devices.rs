@@ -5,74 +5,102 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
 
+use crate::plan::{DeviceKind, DeviceRule};
 use crate::sys::bpf::{Instruction, attach_device_program};
-
-/// A character device: its major number, and its minor number or all of them.
-pub type CharDevice = (u32, Option<u32>);
 
 /// Allows a group of version 1 these devices and no other. The kernel takes this only while there
 /// are no groups below; those made later inherit it.
 pub(super) fn allow_only_v1(
     group: &Path,
-    devices: &[CharDevice],
+    devices: &[DeviceRule],
     make_nodes: bool,
 ) -> io::Result<()> {
     fs::write(group.join("devices.deny"), "a")?;
     for kind in ["b", "c"].iter().filter(|_| make_nodes) {
         fs::write(group.join("devices.allow"), format!("{kind} *:* m"))?;
     }
-    for (major, minor) in devices {
-        let minor = minor.map_or_else(|| "*".to_owned(), |minor| minor.to_string());
-        fs::write(group.join("devices.allow"), format!("c {major}:{minor} rwm"))?;
-    }
-    Ok(())
+    devices.iter().try_for_each(|rule| fs::write(group.join("devices.allow"), line(rule)))
+}
+
+/// A rule as version 1 reads it.
+fn line(rule: &DeviceRule) -> String {
+    let kind = match rule.kind {
+        DeviceKind::Block => 'b',
+        DeviceKind::Char => 'c',
+    };
+    let minor = rule.minor.map_or_else(|| "*".to_owned(), |minor| minor.to_string());
+    let access = if rule.write { "rwm" } else { "rm" };
+    format!("{kind} {}:{minor} {access}", rule.major)
 }
 
 /// Allows a group of version 2, and all below it, these devices and no other.
 pub(super) fn allow_only_v2(
     group: &Path,
-    devices: &[CharDevice],
+    devices: &[DeviceRule],
     make_nodes: bool,
 ) -> io::Result<()> {
     attach_device_program(File::open(group)?.as_fd(), &program(devices, make_nodes))
 }
 
-/// The decision as a program. The kernel calls it with a `struct bpf_cgroup_dev_ctx` in register
-/// 1 (the first word has the type of device in its lower half and the access in its upper one,
-/// then come major and minor) and expects 1 in register 0 for yes.
-fn program(devices: &[CharDevice], make_nodes: bool) -> Vec<Instruction> {
-    const DEVICE_IS_CHAR: i32 = 2;
-    const ACCESS_IS_MKNOD: i32 = 1;
-    let mut program = vec![load(2, 0)];
+/// What a program holds in which register.
+mod register {
+    pub(super) const ANSWER: u8 = 0;
+    pub(super) const CONTEXT: u8 = 1;
+    pub(super) const KIND: u8 = 2;
+    pub(super) const MAJOR: u8 = 3;
+    pub(super) const MINOR: u8 = 4;
+    pub(super) const ACCESS: u8 = 5;
+}
+
+const ACCESS_IS_MKNOD: i32 = 1;
+const ACCESS_HAS_WRITE: i32 = 4;
+
+/// The decision as a program. The kernel calls it with a `struct bpf_cgroup_dev_ctx` (the first
+/// word has the type of device in its lower half and the access in its upper one, then come major
+/// and minor) and expects 1 for yes.
+fn program(devices: &[DeviceRule], make_nodes: bool) -> Vec<Instruction> {
+    use register::{ACCESS, ANSWER, KIND, MAJOR, MINOR};
+    let mut program = vec![
+        load(KIND, 0),
+        copy(ACCESS, KIND),
+        instruction(SHIFT_RIGHT, ACCESS, 0, 16),
+        instruction(AND, KIND, 0, 0xffff),
+        load(MAJOR, 4),
+        load(MINOR, 8),
+    ];
     if make_nodes {
-        program.extend([
-            copy(5, 2),
-            instruction(SHIFT_RIGHT, 5, 0, 16),
-            instruction(JUMP_UNLESS_EQUAL, 5, 2, ACCESS_IS_MKNOD),
-            instruction(MOVE, 0, 0, 1),
-            instruction(EXIT, 0, 0, 0),
-        ]);
+        program.extend(yes_if(&[(JUMP_UNLESS_EQUAL, ACCESS, ACCESS_IS_MKNOD)]));
     }
-    program.extend([
-        instruction(AND, 2, 0, 0xffff),
-        // A character device goes on behind the refusal.
-        instruction(JUMP_IF_EQUAL, 2, 2, DEVICE_IS_CHAR),
-        instruction(MOVE, 0, 0, 0),
-        instruction(EXIT, 0, 0, 0),
-        load(3, 4),
-        load(4, 8),
-    ]);
-    for (major, minor) in devices {
-        // Each test skips the rest of its rule.
-        let minor = minor.map(|minor| instruction(JUMP_UNLESS_EQUAL, 4, 2, minor as i32));
-        let skip = if minor.is_some() { 3 } else { 2 };
-        program.push(instruction(JUMP_UNLESS_EQUAL, 3, skip, *major as i32));
-        program.extend(minor);
-        program.push(instruction(MOVE, 0, 0, 1));
-        program.push(instruction(EXIT, 0, 0, 0));
+    for rule in devices {
+        let kind = match rule.kind {
+            DeviceKind::Block => 1,
+            DeviceKind::Char => 2,
+        };
+        let mut tests =
+            vec![(JUMP_UNLESS_EQUAL, KIND, kind), (JUMP_UNLESS_EQUAL, MAJOR, rule.major as i32)];
+        tests.extend(rule.minor.map(|minor| (JUMP_UNLESS_EQUAL, MINOR, minor as i32)));
+        if !rule.write {
+            tests.push((JUMP_IF_ANY_BIT, ACCESS, ACCESS_HAS_WRITE));
+        }
+        program.extend(yes_if(&tests));
     }
-    program.extend([instruction(MOVE, 0, 0, 0), instruction(EXIT, 0, 0, 0)]);
+    program.extend([instruction(MOVE, ANSWER, 0, 0), instruction(EXIT, 0, 0, 0)]);
     program
+}
+
+/// Answers yes, unless one of the tests jumps over that.
+fn yes_if(tests: &[(u8, u8, i32)]) -> Vec<Instruction> {
+    const YES: usize = 2;
+    let from_end = (1..=tests.len()).rev();
+    let mut part: Vec<_> = tests
+        .iter()
+        .zip(from_end)
+        .map(|(&(code, register, value), left)| {
+            instruction(code, register, (left - 1 + YES) as i16, value)
+        })
+        .collect();
+    part.extend([instruction(MOVE, register::ANSWER, 0, 1), instruction(EXIT, 0, 0, 0)]);
+    part
 }
 
 /// Operations on 32 bits (`bpf_common.h` and `bpf.h` of the kernel's interface).
@@ -81,13 +109,13 @@ const AND: u8 = 0x54;
 const MOVE: u8 = 0xb4;
 const COPY: u8 = 0xbc;
 const SHIFT_RIGHT: u8 = 0x74;
-const JUMP_IF_EQUAL: u8 = 0x16;
 const JUMP_UNLESS_EQUAL: u8 = 0x56;
+const JUMP_IF_ANY_BIT: u8 = 0x46;
 const EXIT: u8 = 0x95;
 
 fn load(register: u8, offset: i16) -> Instruction {
-    const CONTEXT: u8 = 1;
-    Instruction { code: LOAD_WORD, registers: CONTEXT << 4 | register, offset, immediate: 0 }
+    let registers = register::CONTEXT << 4 | register;
+    Instruction { code: LOAD_WORD, registers, offset, immediate: 0 }
 }
 
 fn copy(to: u8, from: u8) -> Instruction {
@@ -116,7 +144,9 @@ mod tests {
                 COPY => registers[name] = registers[usize::from(names >> 4)],
                 SHIFT_RIGHT => registers[name] >>= immediate,
                 MOVE => registers[name] = immediate as u32,
-                JUMP_IF_EQUAL if registers[name] == immediate as u32 => at += offset as usize,
+                JUMP_IF_ANY_BIT if registers[name] & immediate as u32 != 0 => {
+                    at += offset as usize;
+                }
                 JUMP_UNLESS_EQUAL if registers[name] != immediate as u32 => at += offset as usize,
                 EXIT => return registers[0],
                 _ => {}
@@ -124,22 +154,36 @@ mod tests {
         }
     }
 
+    const NULL: DeviceRule =
+        DeviceRule { kind: DeviceKind::Char, major: 1, minor: Some(3), write: true };
+    const TERMINALS: DeviceRule = DeviceRule { major: 136, minor: None, ..NULL };
+    const DISK: DeviceRule =
+        DeviceRule { kind: DeviceKind::Block, major: 8, minor: Some(16), write: false };
+
+    const BLOCK: u32 = 1;
+    const CHAR: u32 = 2;
+    const MKNOD: u32 = 1 << 16;
+    const READ: u32 = 2 << 16;
+    const WRITE: u32 = 4 << 16;
+
     #[test]
     fn only_what_is_listed_is_allowed() {
-        let program = program(&[(1, Some(3)), (136, None), (5, Some(2))], false);
-        let ask = |kind, major, minor| decide(&program, [0x6_0000_u32 | kind, major, minor]) == 1;
-        assert!(ask(2, 1, 3) && ask(2, 136, 0) && ask(2, 136, 77) && ask(2, 5, 2));
-        assert!(!ask(2, 1, 1) && !ask(2, 5, 1) && !ask(2, 10, 3) && !ask(1, 1, 3));
+        let program = program(&[NULL, TERMINALS, DISK], false);
+        let ask = |access, major, minor| decide(&program, [access, major, minor]) == 1;
+        let both = CHAR | READ | WRITE;
+        assert!(ask(both, 1, 3) && ask(both, 136, 0) && ask(both | MKNOD, 136, 77));
+        assert!(!ask(both, 1, 1) && !ask(both, 8, 16) && !ask(BLOCK | READ, 1, 3));
+        assert!(ask(BLOCK | READ, 8, 16) && ask(BLOCK | MKNOD, 8, 16));
+        assert!(!ask(BLOCK | WRITE, 8, 16) && !ask(BLOCK | READ | WRITE, 8, 16));
+        assert!(!ask(BLOCK | READ, 8, 17));
+        let lines = [NULL, TERMINALS, DISK].map(|rule| line(&rule));
+        assert_eq!(lines, ["c 1:3 rwm", "c 136:* rwm", "b 8:16 rm"]);
     }
 
     #[test]
     fn nodes_may_be_made_for_devices_that_do_not_open() {
-        const BLOCK: u32 = 1;
-        const MKNOD: u32 = 1 << 16;
-        const READ: u32 = 2 << 16;
-        let ask = |make_nodes, access| {
-            decide(&program(&[(1, Some(3))], make_nodes), [access | BLOCK, 8, 0]) == 1
-        };
+        let ask =
+            |make_nodes, access| decide(&program(&[NULL], make_nodes), [access | BLOCK, 8, 0]) == 1;
         assert!(ask(true, MKNOD) && !ask(true, READ) && !ask(true, READ | MKNOD));
         assert!(!ask(false, MKNOD) && !ask(false, READ));
     }

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use tokio::io::Interest;
 
-use super::devices::{self, CharDevice};
+use super::devices;
 use super::{Hierarchy, Layout, Version, directory, limits};
 use crate::error::{Error, ErrorCode, ErrorDomain, Result};
-use crate::plan::{Limits, Setting};
+use crate::plan::{DeviceRule, Limits, Setting};
 use crate::sys::fd;
 
 const SUPERVISOR: &str = "supervisor";
@@ -99,7 +99,7 @@ impl Group {
         })
     }
 
-    fn allow_devices(&self, list: &[CharDevice], make_nodes: bool) -> Result<()> {
+    fn allow_devices(&self, list: &[DeviceRule], make_nodes: bool) -> Result<()> {
         let (allowed, group) = match (self.v1_with("devices", PAYLOAD), self.v2(PAYLOAD)) {
             (Some(group), _) => (devices::allow_only_v1(&group, list, make_nodes), group),
             (None, Some(group)) => (devices::allow_only_v2(&group, list, make_nodes), group),

@@ -23,7 +23,6 @@ mod layout;
 mod limits;
 mod statistics;
 
-pub use devices::CharDevice;
 pub use group::Group;
 pub use layout::{Hierarchy, Layout, Version};
 pub use statistics::{BlockUsage, CpuLimits, CpuTime, MemoryLimits, MemoryUsage, Usage};

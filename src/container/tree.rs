@@ -20,7 +20,7 @@ use super::owners::Owners;
 use super::place::{self, Links};
 use super::protocol::{Attempt, Failure};
 use super::start::Prepared;
-use crate::plan::{Plan, RootSource, Source, Step, attributes};
+use crate::plan::{Device, DeviceKind, Plan, RootSource, Source, Step, attributes};
 use crate::sys::mount::{self as mounts, DetachedMount};
 
 /// Where the kernel's file systems are, and where nothing else may pretend to be.
@@ -126,8 +126,8 @@ fn carry_out(
         Step::Directory { path } => place::directory(Path::new(path), links(path))
             .map(drop)
             .attempt("create directory", path),
-        Step::Device { path, major, minor } => {
-            device(path, *major, *minor).attempt("create device", path)
+        Step::Device { path, device, mode } => {
+            make_node(path, *device, *mode).attempt("create device", path)
         }
         Step::Link { path, target } => link(path, target).attempt("create symbolic link", path),
     }
@@ -138,11 +138,15 @@ fn links(path: &str) -> Links {
     if is_kernels { Links::Refused } else { Links::Inside }
 }
 
-fn device(path: &str, major: u32, minor: u32) -> io::Result<()> {
+fn make_node(path: &str, device: Device, mode: u32) -> io::Result<()> {
     let (parent, name) = place::parent(Path::new(path), links(path))?;
-    let mode = Mode::from_bits_truncate(0o666);
-    let number = makedev(major.into(), minor.into());
-    Ok(mknodat(parent, name.as_path(), SFlag::S_IFCHR, mode, number)?)
+    let kind = match device.kind {
+        DeviceKind::Block => SFlag::S_IFBLK,
+        DeviceKind::Char => SFlag::S_IFCHR,
+    };
+    let mode = Mode::from_bits_truncate(mode);
+    let number = makedev(device.major.into(), device.minor.into());
+    Ok(mknodat(parent, name.as_path(), kind, mode, number)?)
 }
 
 fn link(path: &str, target: &str) -> io::Result<()> {

@@ -86,3 +86,34 @@ fn read_include(path: &str) -> Result<String> {
     }
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::subsequence;
+
+    use super::*;
+    use crate::native::lxc_tools::tests::{BASE, LINES};
+
+    fn definition(config: &str) -> Domain {
+        let imported = lxc_tools::import(config, |name| panic!("no include {name}")).unwrap();
+        Domain::parse(&imported.xml()).unwrap()
+    }
+
+    proptest! {
+        /// With all filled in that a document may leave out.
+        #[test]
+        fn a_definition_comes_back_from_its_export(lines in subsequence(LINES, 0..LINES.len())) {
+            let memory = "lxc.cgroup.memory.limit_in_bytes = 64M";
+            let first = definition(&format!("{BASE}{memory}\n{}\n", lines.join("\n")));
+            let printed = first.format(View::Inactive);
+            let exported = lxc_tools::export(&xml::parse(&printed).unwrap()).unwrap();
+            let known = ["<uuid>", "<swap_hard_limit>"];
+            let is_known = |note: &String| known.iter().any(|known| note.contains(known));
+            prop_assert!(exported.notes.iter().all(is_known), "{:?}\n{printed}", exported.notes);
+            let mut second = definition(&exported.config);
+            second.uuid = first.uuid;
+            prop_assert_eq!(printed, second.format(View::Inactive), "{}", exported.config);
+        }
+    }
+}

@@ -3,10 +3,11 @@
 use super::arch::guest_archs;
 use super::filesystems::{Filesystems, filesystems};
 use super::limits::limits;
+use super::nodes::HostNode;
 use super::placement::place;
 use super::{
     Host, Namespace, Placement, Plan, Present, RunFiles, capabilities, consoles, ids, init, links,
-    mounts, namespaces,
+    mounts, namespaces, nodes,
 };
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain, LifecycleAction};
@@ -29,19 +30,22 @@ pub fn build(
     let placed = place(domain, present)?;
     let links = links::links(domain, present)?;
     let shared: Vec<_> = namespaces::shared(domain).into_iter().map(|(kind, _)| kind).collect();
+    let nodes = nodes::nodes(domain, present)?;
+    let mut limits = limits(domain, host, present, &placed)?;
+    limits.devices.extend(nodes.iter().map(HostNode::rule));
     let own_name = !shared.contains(&Namespace::Uts);
     Ok(Plan {
         name: domain.name.clone(),
         files,
         placement,
-        limits: limits(domain, host, present, &placed)?,
+        limits,
         memory_policy: placed.policy,
         id_maps: ids::id_maps(domain, host)?,
         private_network: domain.features.privnet || !links.is_empty(),
         links,
         shared_namespaces: shared,
         root,
-        steps: mounts::steps(domain, host).into_iter().chain(steps).collect(),
+        steps: mounts::steps(domain, host, &nodes).into_iter().chain(steps).collect(),
         volumes,
         hostname: own_name.then(|| init::hostname(&domain.name)),
         consoles: consoles::consoles(domain)?,

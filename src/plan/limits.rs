@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::placement::Placed;
 use super::unsupported::cannot_start;
-use super::{CgroupVersion, Host, Present, capabilities, mounts};
+use super::{CgroupVersion, DeviceRule, Host, Present, capabilities, mounts};
 use crate::error::Result;
 use crate::model::{BlockDeviceTune, Domain, ProcessLimit};
 
@@ -16,9 +16,9 @@ use crate::model::{BlockDeviceTune, Domain, ProcessLimit};
 pub struct Limits {
     /// In the order in which the kernel takes them.
     pub settings: Vec<Setting>,
-    /// The character devices it may use, major number and minor number or all of them, and no
-    /// other: a device node can come from anywhere, from a file system that root inside mounts.
-    pub devices: Vec<(u32, Option<u32>)>,
+    /// The devices it may use, and no other: a device node can come from anywhere, from a file
+    /// system that root inside mounts.
+    pub devices: Vec<DeviceRule>,
     /// Whether it may make nodes for all devices, which does not open them.
     pub make_nodes: bool,
 }
@@ -265,6 +265,7 @@ mod tests {
         ],
         links: Vec::new(),
         block_devices: vec![("/dev/sdb".to_owned(), BlockDevice { major: 8, minor: 16 })],
+        ..Present::default()
     };
 
     fn planned(elements: &str, version: CgroupVersion) -> Result<Vec<Limit>> {

@@ -17,8 +17,10 @@ mod limits;
 mod links;
 mod mounts;
 mod namespaces;
+mod nodes;
 mod placement;
 mod unsupported;
+mod usb;
 
 #[cfg(test)]
 mod tests;
@@ -31,7 +33,9 @@ pub use limits::{
 };
 pub use links::host_links;
 pub use namespaces::shared as shared_namespaces;
+pub use nodes::{Device, DeviceKind, DeviceRule, device_paths, has_usb};
 pub use placement::{MemoryPolicy, Node};
+pub use usb::HostUsb;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -108,6 +112,10 @@ pub struct Present {
     pub nodes: Vec<Node>,
     /// Block devices by path.
     pub block_devices: Vec<(String, BlockDevice)>,
+    /// What is at the paths of disks, host devices and clocks: a device, or something else.
+    pub devices: Vec<(String, Option<Device>)>,
+    /// USB devices.
+    pub usb: Vec<HostUsb>,
     /// Network devices.
     pub links: Vec<HostLink>,
 }
@@ -132,6 +140,11 @@ impl Present {
 
     fn cpus(&self) -> Bitmap {
         self.nodes.iter().flat_map(|node| node.cpus.iter()).collect()
+    }
+
+    /// The device at a path.
+    fn device(&self, path: &str) -> Option<Device> {
+        self.devices.iter().find(|(known, _)| known == path)?.1
     }
 
     fn node_ids(&self) -> Bitmap {
@@ -439,14 +452,14 @@ pub enum Step {
         /// Where.
         path: String,
     },
-    /// Make a character device (mode 0666).
+    /// Make a device node, which is root's.
     Device {
         /// Where.
         path: String,
-        /// Device number.
-        major: u32,
-        /// Device number.
-        minor: u32,
+        /// What it is a name for.
+        device: Device,
+        /// Who may use it.
+        mode: u32,
     },
     /// Make a symbolic link.
     Link {

@@ -7,7 +7,8 @@
 use std::path::Path;
 
 use super::attributes::{NODEV, NOEXEC, NOSUID, RDONLY};
-use super::{Hierarchy, HierarchyKind, Host, Source, Step};
+use super::nodes::HostNode;
+use super::{Device, DeviceKind, DeviceRule, Hierarchy, HierarchyKind, Host, Source, Step};
 use crate::model::Domain;
 
 /// Character devices every container has.
@@ -36,17 +37,20 @@ const LINKS: [(&str, &str); 4] = [
 ];
 
 /// The devices a container may use, libvirt's list.
-pub(super) fn allowed_devices() -> Vec<(u32, Option<u32>)> {
+pub(super) fn allowed_devices() -> Vec<DeviceRule> {
     let nodes = DEVICES.iter().map(|(_, major, minor)| (*major, Some(*minor)));
-    nodes.chain(WITHOUT_NODE).collect()
+    let kind = DeviceKind::Char;
+    let rule = |(major, minor)| DeviceRule { kind, major, minor, write: true };
+    nodes.chain(WITHOUT_NODE).map(rule).collect()
 }
 
 /// The steps after the root is in place, and before the document's file systems.
-pub(super) fn steps(domain: &Domain, host: &Host) -> Vec<Step> {
+pub(super) fn steps(domain: &Domain, host: &Host, nodes: &[HostNode]) -> Vec<Step> {
     let mut steps: Vec<Step> = KERNEL.map(clear).into();
     steps.extend(kernel(domain, host));
     steps.extend(cgroups(host));
     steps.extend(devices(domain));
+    steps.extend(nodes.iter().map(HostNode::step));
     steps
 }
 
@@ -129,8 +133,8 @@ fn devices(domain: &Domain) -> Vec<Step> {
     let mut steps = vec![mount(tmpfs, "/dev", NOSUID)];
     steps.extend(DEVICES.map(|(name, major, minor)| Step::Device {
         path: format!("/dev/{name}"),
-        major,
-        minor,
+        device: Device { kind: DeviceKind::Char, major, minor },
+        mode: 0o666,
     }));
     steps.push(Step::Directory { path: "/dev/pts".to_owned() });
     steps.push(mount(Source::Terminals, "/dev/pts", NOSUID | NOEXEC));

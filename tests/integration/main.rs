@@ -30,6 +30,7 @@ mod limits;
 mod links;
 mod many;
 mod metadata;
+mod nodes;
 mod nsvirsh;
 mod restart;
 mod schema;

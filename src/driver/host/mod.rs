@@ -4,6 +4,7 @@ pub(super) mod capabilities;
 mod node;
 mod present;
 mod topology;
+mod usb;
 
 use std::path::Path;
 

@@ -6,11 +6,16 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::libc;
 
+use super::usb;
 use crate::error::{Error, ErrorCode, Result, errno_text};
 use crate::model::{Bitmap, Domain, VcpuPlacement};
 use crate::network::{Netlink, Refused};
-use crate::plan::{BlockDevice, HostLink, Node, Present, host_links};
+use crate::plan::{self, BlockDevice, Device, DeviceKind, HostLink, Node, Present, host_links};
+
+/// Where the kernel lists USB devices.
+const USB: &str = "/sys/bus/usb/devices";
 
 /// Looks up what a document names, and nothing else.
 pub(in crate::driver) fn present(domain: &Domain) -> Result<Present> {
@@ -21,6 +26,8 @@ pub(in crate::driver) fn present(domain: &Domain) -> Result<Present> {
     Ok(Present {
         nodes: if placed { nodes(Path::new("/sys/devices/system")) } else { Vec::new() },
         block_devices: block_devices(domain)?,
+        devices: devices(domain)?,
+        usb: if plan::has_usb(domain) { usb::devices(Path::new(USB)) } else { Vec::new() },
         links: links(domain)?,
     })
 }
@@ -65,6 +72,25 @@ fn block_device(path: &str) -> Result<BlockDevice> {
     }
     let number = metadata.rdev();
     Ok(BlockDevice { major: nix::sys::stat::major(number), minor: nix::sys::stat::minor(number) })
+}
+
+/// What is at the paths of disks, host devices and clocks.
+fn devices(domain: &Domain) -> Result<Vec<(String, Option<Device>)>> {
+    let paths = plan::device_paths(domain).into_iter();
+    paths.map(|path| Ok((path.to_owned(), device(path)?))).collect()
+}
+
+/// The device at a path; None for anything else.
+fn device(path: &str) -> Result<Option<Device>> {
+    let metadata = fs::metadata(path)
+        .map_err(|error| Error::system(format_args!("Unable to access {path}"), error))?;
+    let kind = match metadata.file_type() {
+        block if block.is_block_device() => DeviceKind::Block,
+        char if char.is_char_device() => DeviceKind::Char,
+        _ => return Ok(None),
+    };
+    let (major, minor) = (libc::major(metadata.rdev()), libc::minor(metadata.rdev()));
+    Ok(Some(Device { kind, major, minor }))
 }
 
 /// The host's nodes; a kernel without NUMA has one.

@@ -248,10 +248,15 @@ pub(super) fn redirected(device: &Element) -> Result<Element> {
     let what = "redirdev character device type";
     let source = CharacterSource::required(device, word, what, "")?;
     let mut children = Rules::BACKEND.read(device, source)?;
+    let not_usb = || device.error("Invalid address for a USB device");
+    let address = device.child("address").and_then(|address| address.attr("type"));
+    if address == Some("unassigned") {
+        return Err(not_usb());
+    }
     let place = Place { boot: true, ..Place::PLAIN }.read(device)?;
     let mut addresses = place.iter().filter(|element| element.name == "address");
     if addresses.any(|address| address.attr("type") != Some("usb")) {
-        return Err(device.error("Invalid address for a USB device"));
+        return Err(not_usb());
     }
     children.extend(place);
     let attributes = [("bus", bus.to_owned()), ("type", word.to_owned())];

@@ -22,7 +22,7 @@ mod names;
 mod network;
 mod number;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use config::{MAX_BYTES, MAX_DEPTH, MAX_LINE, MAX_SETTINGS};
 

@@ -68,6 +68,13 @@ pub const DIFFERENCES: &[Difference] = &[
         },
     },
     Difference {
+        row: "`<smartcard>` with an empty `<database>`",
+        applies: |case| {
+            refused(case, 1, "An error occurred, but the cause is unknown")
+                && message(case).contains("expecting absolute path")
+        },
+    },
+    Difference {
         row: "`<partition>` with `..` or control characters",
         applies: |case| only_ours(case, &["must not contain '..' or control characters"]),
     },
