@@ -16,6 +16,7 @@ pub(super) fn check(domain: &Domain) -> Result<()> {
     Ok(())
 }
 
+/// The error for an element that is not honoured: what there is instead.
 pub(super) fn refusal(domain: &Domain, element: impl fmt::Display, instead: &str) -> Error {
     cannot_start(domain, format_args!("{element} is not supported: {instead}"))
 }
