@@ -71,7 +71,7 @@ impl Devices {
             let index = controller.index.or(shared).unwrap_or(*free);
             controller.index = Some(index);
             taken.insert(index);
-            controller.check_target_index()?;
+            controller.check_target()?;
         }
         Ok(())
     }

@@ -89,6 +89,8 @@ impl Devices {
         }
         checks::check_together(root, &elements)?;
         devices.complete()?;
+        let disks = elements.iter().filter(|device| device.name == "disk");
+        disks.copied().try_for_each(storage::check_secrets)?;
         Ok(devices)
     }
 

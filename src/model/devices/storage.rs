@@ -3,7 +3,7 @@
 mod network;
 mod secrets;
 
-pub(super) use secrets::{auth, check_auth, encryption};
+pub(super) use secrets::{auth, check as check_secrets, encryption};
 
 use super::{info, label};
 use crate::error::Result;
@@ -118,9 +118,6 @@ pub(super) fn source(kind: StorageKind, element: &Element) -> Result<Option<Elem
         children.extend(label::read(element)?);
     }
     let auth = element.child("auth").map(secrets::auth).transpose()?;
-    if let (Some(auth), Some(protocol)) = (&auth, kept.attr("protocol")) {
-        check_auth(auth, protocol, element)?;
-    }
     // The pool knows better.
     children.extend(auth.filter(|_| kind != StorageKind::Volume));
     children.extend(element.child("encryption").map(secrets::encryption).transpose()?);
