@@ -132,10 +132,14 @@ fn new(attributes: &[(&str, String)], children: Vec<Element>) -> Element {
 
 fn local(kind: StorageKind, element: &Element) -> Element {
     let name = kind.path_attribute().unwrap_or_default();
-    match element.attr(name).filter(|path| !path.is_empty()) {
-        Some(path) => new(&[(name, path.to_owned())], Vec::new()),
-        None => new(&[], Vec::new()),
+    let mut kept = new(&[], Vec::new());
+    for name in [name, "fdgroup"] {
+        let is_file = kind == StorageKind::File;
+        let text = element.attr(name).filter(|_| is_file || name != "fdgroup");
+        let text = text.filter(|text| !text.is_empty() || name == "fdgroup");
+        kept.attributes.extend(text.map(|text| (name.to_owned(), text.to_owned())));
     }
+    kept
 }
 
 fn volume_source(element: &Element) -> Result<Element> {

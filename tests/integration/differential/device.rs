@@ -61,6 +61,12 @@ fn numbers(device: &mut Element) {
             _ => {}
         }
     }
+    if device.attr("type") == Some("pci") && device.attr("slot").is_none() && is_place {
+        set(device, "slot", Some("3"));
+    }
+    if device.name == "reconnect" && device.attr("timeout").is_none() {
+        set(device, "timeout", Some("1"));
+    }
     elements(device).for_each(numbers);
 }
 

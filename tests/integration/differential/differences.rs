@@ -1,6 +1,6 @@
 //! Where nsvirt differs on purpose. Each entry is a row of `docs/differences.md`.
 
-use super::adapt::{complete, give_disks_what_they_need};
+use super::adapt::{complete, elements, give_disks_what_they_need};
 use nsvirt::xml::{Element, Node};
 
 use super::compare::{self, Case};
@@ -16,15 +16,23 @@ pub struct Difference {
     applies: fn(&Case) -> bool,
 }
 
-/// All of them but [`SEVERAL_MISTAKES`] and [`ORDER`].
+/// Those that show in the two answers alone.
 pub const DIFFERENCES: &[Difference] = &[
     Difference { row: "`initenv` on output", applies: |case| is_escaped(case, &["<initenv "]) },
     Difference {
         row: "`lxc:namespace` values, `filterref@filter`, names of `<feature>` of `<cpu>` and of \
-              `<entry>` of firmware, paths of disks of type `vhostuser` on output",
+              `<entry>` of firmware, paths of disks of type `vhostuser`, profiles of \
+              `<virtualport>`, iSCSI names of `<hostdev>` on output",
         applies: |case| {
-            let elements =
-                ["<lxc:", "<filterref ", "<feature ", "<entry ", "<source type='unix' path="];
+            let elements = [
+                "<lxc:",
+                "<filterref ",
+                "<feature ",
+                "<entry ",
+                "<source type='unix' path=",
+                "<parameters ",
+                "<source protocol='iscsi' name=",
+            ];
             is_escaped(case, &elements)
         },
     },
@@ -77,6 +85,10 @@ pub const DIFFERENCES: &[Difference] = &[
             refused(case, 1, "An error occurred, but the cause is unknown")
                 && message(case).contains("expecting absolute path")
         },
+    },
+    Difference {
+        row: "`<smartcard>` with an empty name of a certificate",
+        applies: |case| differ_only_in(case, &["<certificate></certificate>", "<certificate/>"]),
     },
     Difference {
         row: "`<partition>` with `..` or control characters",
@@ -136,6 +148,10 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference {
         row: "`<shmem>` with a size below 1 MiB",
         applies: |case| differ_only_in(case, &["<size unit='M'>0</size>"]),
+    },
+    Difference {
+        row: "`<vlan>` with the native tag twice",
+        applies: |case| differ_only_in(case, &["<tag "]),
     },
     Difference {
         row: "architectures the host does not run",
@@ -201,11 +217,19 @@ pub const SEVERAL_MISTAKES: &str = "documents with several mistakes";
 pub const ORDER: &str = "the order of disks whose bus follows from the name, and of controllers \
                          libvirt adds or numbers";
 
+/// The row of documents that libvirt takes once.
+pub const UNREADABLE: &str = "documents that libvirt writes so that it cannot read them again";
+
+/// The row of attributes of other name spaces.
+pub const PREFIXED: &str = "attributes with a prefix, as in `x:type`";
+
 /// The row that explains a case.
 pub fn explain(case: &Case, definer: &mut Definer) -> Option<&'static str> {
     let listed = DIFFERENCES.iter().find(|it| (it.applies)(case)).map(|it| it.row);
     listed
         .or_else(|| comes_to_order(case, definer).then_some(ORDER))
+        .or_else(|| is_unreadable(case, definer).then_some(UNREADABLE))
+        .or_else(|| is_prefixed(case, definer).then_some(PREFIXED))
         .or_else(|| has_several_mistakes(case, definer).then_some(SEVERAL_MISTAKES))
 }
 
@@ -220,10 +244,37 @@ fn comes_to_order(case: &Case, definer: &mut Definer) -> bool {
     if sorted(xml) != sorted(ours) {
         return false;
     }
-    // What was made up is masked, and has to be made up again.
-    let own: String =
-        xml.lines().filter(|it| !it.contains("(made up)")).map(|it| format!("{it}\n")).collect();
+    let own = own(xml);
     matches!(definer.ask(&own), Answer::Defined { xml } if compare::mask(&xml, &own) == *ours)
+}
+
+/// Only ours refuses it, and libvirt what it makes of it.
+fn is_unreadable(case: &Case, definer: &mut Definer) -> bool {
+    let (Answer::Defined { xml }, Err(_)) = (&case.libvirt, &case.ours) else { return false };
+    matches!(definer.ask(&own(xml)), Answer::Refused { .. })
+}
+
+/// What libvirt wrote, without what it made up: that is masked, and has to be made up again.
+fn own(xml: &str) -> String {
+    xml.lines().filter(|it| !it.contains("(made up)")).map(|it| format!("{it}\n")).collect()
+}
+
+/// Ours is the same without the attributes that have a prefix, and then both agree.
+fn is_prefixed(case: &Case, definer: &mut Definer) -> bool {
+    let mut document = case.document.clone();
+    drop_prefixed(&mut document);
+    if document == case.document {
+        return false;
+    }
+    let Some(plain) = case.ask_alike(document, definer) else { return false };
+    plain.ours.as_ref().ok() == case.ours.as_ref().ok()
+        && (plain.agrees() || explain(&plain, definer).is_some())
+}
+
+fn drop_prefixed(element: &mut Element) {
+    let is_foreign = |name: &str| name.contains(':') && !name.starts_with("xmlns:");
+    element.attributes.retain(|(name, _)| !is_foreign(name));
+    elements(element).for_each(drop_prefixed);
 }
 
 /// Both refuse a document, with different codes, and libvirt refuses a part of it as ours does: what
@@ -285,7 +336,9 @@ fn repaired(document: &Element) -> Element {
 
 /// Fails when an entry has no row.
 pub fn assert_documented() {
-    for row in DIFFERENCES.iter().map(|it| it.row).chain([SEVERAL_MISTAKES, ORDER]) {
+    for row in
+        DIFFERENCES.iter().map(|it| it.row).chain([SEVERAL_MISTAKES, ORDER, UNREADABLE, PREFIXED])
+    {
         assert!(ROWS.contains(&format!("\n| {row} |")), "docs/differences.md has no row '{row}'");
     }
 }

@@ -147,6 +147,7 @@ impl Interface {
     /// What does not go together.
     fn check(&self, element: &Element) -> Result<()> {
         let kind = self.source.kind();
+        self.source.on_bus().map_or(Ok(()), |device| device.check(element))?;
         if self.target_managed == Some(false)
             && !matches!(self.source, InterfaceSource::Ethernet { .. })
         {

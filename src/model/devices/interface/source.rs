@@ -296,7 +296,6 @@ fn host_device(interface: &Element, source: Option<&Element>) -> Result<Interfac
         }
         _ => return Err(interface.error("missing source address type: expected pci or usb")),
     };
-    device.check(interface)?;
     let driver = match device {
         Subsystem::Pci(_) => pci_driver(interface)?,
         _ => None,

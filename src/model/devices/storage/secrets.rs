@@ -55,8 +55,9 @@ fn check_of(disk: &Element, source: Option<&Element>, owner: &Element) -> Result
     }
     let encryption = owner.child("encryption").filter(|encryption| is_luks(encryption));
     match encryption.and_then(|encryption| encryption.child("cipher")) {
-        Some(cipher) => Err(cipher
-            .unsupported("supplying <cipher> for domain disk definition is unnecessary")),
+        Some(cipher) => {
+            Err(cipher.unsupported("supplying <cipher> for domain disk definition is unnecessary"))
+        }
         None => Ok(()),
     }
 }

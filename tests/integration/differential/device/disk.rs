@@ -20,6 +20,12 @@ pub fn fit(disk: &mut Element, runner: &mut TestRunner) {
         remove(disk, "address");
     }
     set(disk, "sgio", None);
+    if disk.attr("device") != Some("lun") {
+        set(disk, "rawio", None);
+    }
+    if disk.attr("type") == Some("vhostuser") {
+        set(disk, "device", None);
+    }
     target(disk, runner);
     images(disk, runner);
     numbers(disk);
@@ -180,7 +186,6 @@ fn source(source: &mut Element, kind: &str) {
         match part.name.as_str() {
             "auth" => secret_of(part, &protocol),
             "encryption" => without_cipher(part),
-            "reconnect" if part.attr("timeout").is_none() => set(part, "timeout", Some("1")),
             _ => {}
         }
     }

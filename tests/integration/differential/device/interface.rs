@@ -19,15 +19,28 @@ pub fn fit(interface: &mut Element, runner: &mut TestRunner) {
     elements(interface).filter(|it| it.name == "vlan").for_each(native_once);
     card(interface, runner);
     port(interface);
+    let place = interface.child("address").and_then(|address| address.attr("type"));
+    if place.is_some_and(|kind| kind != "pci" && kind != "ccw") || usb(interface) {
+        remove(interface, "address");
+    }
     // Newer than the libvirt this compares with, in its grammar for all types.
     elements(interface).filter(|it| it.name == "backend").for_each(|it| set(it, "type", None));
     if interface.attr("type") != Some("ethernet") {
-        elements(interface).filter(|it| it.name == "target").for_each(|it| set(it, "managed", None));
+        elements(interface)
+            .filter(|it| it.name == "target")
+            .for_each(|it| set(it, "managed", None));
     }
 }
 
 fn one_of(words: &'static [&'static str], runner: &mut TestRunner) -> &'static str {
     select(words).new_tree(runner).unwrap().current()
+}
+
+/// Whether it is a device of the host's USB.
+fn usb(interface: &Element) -> bool {
+    let source = interface.child("source");
+    let place = source.and_then(|it| it.child("address")).and_then(|it| it.attr("type"));
+    interface.attr("type") == Some("hostdev") && place != Some("pci")
 }
 
 /// Where the host's end is.
@@ -66,12 +79,16 @@ fn addresses(parent: &mut Element, runner: &mut TestRunner) {
             continue;
         }
         let is_default = part.attr("prefix").is_none() && part.attr("netmask").is_none();
-        set(part, "address", Some(match (is_v6, is_default) {
-            (true, true) => "::",
-            (true, false) => "2001:db8::",
-            (false, true) => "0.0.0.0",
-            (false, false) => "10.0.0.0",
-        }));
+        set(
+            part,
+            "address",
+            Some(match (is_v6, is_default) {
+                (true, true) => "::",
+                (true, false) => "2001:db8::",
+                (false, true) => "0.0.0.0",
+                (false, false) => "10.0.0.0",
+            }),
+        );
         set(part, "gateway", host.as_deref());
         shorten(part, if is_v6 { 65 } else { 17 }, if is_v6 { 64 } else { 8 });
         if part.attr("netmask").is_some() {
@@ -130,7 +147,8 @@ fn card(interface: &mut Element, runner: &mut TestRunner) {
             }
         }
     }
-    let needs_virtio = kind == "vhostuser" || kind != "hostdev" && interface.child("driver").is_some();
+    let needs_virtio =
+        kind == "vhostuser" || kind != "hostdev" && interface.child("driver").is_some();
     if needs_virtio && interface.child("model").is_none() {
         add(interface, element("model", ""));
     }
@@ -158,6 +176,7 @@ fn port(interface: &mut Element) {
             _ if kind == "network" => &[],
             _ => {
                 set(port, "type", Some("openvswitch"));
+                remove(port, "parameters");
                 &[("interfaceid", ID)]
             }
         };
