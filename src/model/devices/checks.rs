@@ -138,9 +138,7 @@ fn check_host_devices(devices: &[&Element]) -> Result<()> {
             && device.attr("ramfb") == Some("on")
     };
     match devices.iter().filter(has_screen).nth(1) {
-        Some(second) => {
-            Err(second.unsupported("Only one vgpu device can have 'ramfb' enabled"))
-        }
+        Some(second) => Err(second.unsupported("Only one vgpu device can have 'ramfb' enabled")),
         None => Ok(()),
     }
 }

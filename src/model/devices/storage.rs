@@ -3,7 +3,7 @@
 mod network;
 mod secrets;
 
-pub(super) use secrets::{auth, check as check_secrets, encryption};
+pub(super) use secrets::{auth, check as check_secrets, encryption, kind_of_secret};
 
 use super::{info, label};
 use crate::error::Result;

@@ -43,10 +43,11 @@ pub(super) fn read(
             value.map(|value| shape::element(name, &[(attribute, value.to_owned())], Vec::new())),
         );
     }
-    if !matches!(source, InterfaceSource::HostDevice { .. }) {
+    let is_made_here = !matches!(source, InterfaceSource::HostDevice { .. });
+    if is_made_here {
         kept.extend(driver(interface, is_virtio)?);
     }
-    kept.extend(backend(interface, is_virtio)?);
+    kept.extend(backend(interface, is_virtio && is_made_here)?);
     kept.extend(tune(interface)?);
     kept.extend(teaming(interface)?);
     kept.extend(coalesce(interface)?);

@@ -23,17 +23,23 @@ pub(crate) fn auth(element: &Element) -> Result<Element> {
     let Some(secret) = element.child("secret") else {
         return Err(element.error("Missing <secret> element in auth"));
     };
-    let named = named(secret)?;
-    let kinds = ["none", "volume", "ceph", "iscsi", "tls", "vtpm"];
-    let Some(kind) = secret.attr("type").filter(|kind| kinds.contains(kind)) else {
-        let kind = secret.attr("type").unwrap_or("<null>");
-        return Err(secret.unsupported(format_args!(
-            "unknown secret type '{kind}': expected one of {}",
-            kinds.join(", ")
-        )));
-    };
-    let secret = shape::element("secret", &[("type", kind.to_owned()), named], Vec::new());
+    let kind = secret.attr("type").map(|kind| ("type", kind.to_owned()));
+    let named: Vec<_> = kind.into_iter().chain([named(secret)?]).collect();
+    let secret = shape::element("secret", &named, Vec::new());
     Ok(shape::element("auth", &attributes, vec![secret]))
+}
+
+/// The kind of the secret to log in with.
+pub(crate) fn kind_of_secret(auth: &Element) -> Result<&str> {
+    const KINDS: [&str; 6] = ["none", "volume", "ceph", "iscsi", "tls", "vtpm"];
+    let kind = auth.child("secret").and_then(|secret| secret.attr("type"));
+    kind.filter(|kind| KINDS.contains(kind)).ok_or_else(|| {
+        auth.unsupported(format_args!(
+            "unknown secret type '{}': expected one of {}",
+            kind.unwrap_or("<null>"),
+            KINDS.join(", ")
+        ))
+    })
 }
 
 /// Checks which secrets a disk names, and the images below its own. libvirt does so when everything
@@ -53,7 +59,7 @@ fn check_of(disk: &Element, source: Option<&Element>, owner: &Element) -> Result
     if let (Some(auth), Some(protocol)) = (owner.child("auth"), protocol) {
         check_auth(auth, protocol)?;
     }
-    let encryption = owner.child("encryption").filter(|encryption| is_luks(encryption));
+    let encryption = owner.child("encryption").filter(|it| it.attr("format") == Some("luks"));
     match encryption.and_then(|encryption| encryption.child("cipher")) {
         Some(cipher) => {
             Err(cipher.unsupported("supplying <cipher> for domain disk definition is unnecessary"))
@@ -64,23 +70,23 @@ fn check_of(disk: &Element, source: Option<&Element>, owner: &Element) -> Result
 
 /// Protocols have secrets of their own, or none.
 fn check_auth(auth: &Element, protocol: &str) -> Result<()> {
-    let kind = auth.child("secret").and_then(|secret| secret.attr("type")).unwrap_or_default();
     let expected = match protocol {
-        "iscsi" => "iscsi",
-        "rbd" => "ceph",
+        "iscsi" => Some("iscsi"),
+        "rbd" => Some("ceph"),
         "nbd" | "sheepdog" | "gluster" | "tftp" | "vxhs" | "nfs" => {
             return Err(auth.unsupported(format_args!(
                 "authentication is not supported for protocol '{protocol}'"
             )));
         }
-        _ => return Ok(()),
+        _ => None,
     };
-    if kind != expected {
-        return Err(
-            auth.unsupported(format_args!("invalid secret type '{kind}': expected {expected}"))
-        );
+    let kind = kind_of_secret(auth)?;
+    match expected.filter(|expected| kind != *expected) {
+        Some(expected) => {
+            Err(auth.unsupported(format_args!("invalid secret type '{kind}': expected {expected}")))
+        }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The name of a secret: its uuid or its usage.
@@ -130,15 +136,11 @@ pub(crate) fn encryption(element: &Element) -> Result<Element> {
     Ok(kept)
 }
 
-fn is_luks(encryption: &Element) -> bool {
-    matches!(encryption.attr("format"), Some("luks" | "luks2"))
-}
-
 /// The cipher is for those who make a volume; a domain has nothing to say about it. Mistakes in it
 /// come before that.
 fn read_cipher(element: &Element) -> Result<()> {
     const SIZE: Shape = Shape::new("cipher", &[attr("size", Kind::Number).required()]);
-    if !is_luks(element) {
+    if element.attr("format") != Some("luks") {
         return Ok(());
     }
     let (cipher, ivgen) = (element.child("cipher"), element.child("ivgen"));
