@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::error::Result;
-use crate::xml::{self, relaxng::Schema};
+use crate::xml::{Element, relaxng::Schema};
 
 /// `schemas/domain`, by name.
 const FILES: [(&str, &str); 23] = [
@@ -39,13 +39,14 @@ static DOMAIN: LazyLock<Result<Schema>> = LazyLock::new(|| {
 });
 
 /// Checks a domain document against the grammar.
-pub(super) fn check_domain(text: &str) -> Result<()> {
-    DOMAIN.as_ref().map_err(Clone::clone)?.validate(&xml::parse(text)?)
+pub(super) fn check_domain(root: &Element) -> Result<()> {
+    DOMAIN.as_ref().map_err(Clone::clone)?.validate(root)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::xml;
 
     #[test]
     fn every_file_of_the_grammar_is_here() {
@@ -58,14 +59,18 @@ mod tests {
         assert_eq!(names, FILES.map(|(name, _)| name));
     }
 
+    fn check(text: &str) -> Result<()> {
+        check_domain(&xml::parse(text).unwrap())
+    }
+
     #[test]
     fn a_document_is_checked() {
         let document = "<domain type='lxc'>\n<name>a</name>\n<memory unit='MiB'>64</memory>\n\
                         <os><type>exe</type><init>/sbin/init</init></os>\n</domain>";
-        assert_eq!(check_domain(document), Ok(()));
+        assert_eq!(check(document), Ok(()));
         let own = "<n:pids xmlns:n='urn:nsvirt:domain:1.0' max='9'/>\n</domain>";
-        assert_eq!(check_domain(&document.replace("\n</domain>", own)), Ok(()));
-        let error = check_domain(&document.replace("'MiB'", "'MiBB'")).unwrap_err();
+        assert_eq!(check(&document.replace("\n</domain>", own)), Ok(()));
+        let error = check(&document.replace("'MiB'", "'MiBB'")).unwrap_err();
         let expected = "XML document failed to validate against schema: line 3: attribute unit of \
                         <memory> cannot be 'MiBB': allowed is what matches ";
         assert!(error.message.starts_with(expected), "{error}");
@@ -85,7 +90,7 @@ mod tests {
                 "<domain type='lxc'><name>a</name><os><type>exe</type></os>\
                  <devices>{devices}</devices><metadata>{metadata}</metadata></domain>"
             );
-            check_domain(&document).map_err(|error| error.message)
+            check(&document).map_err(|error| error.message)
         };
         assert_eq!(judge(&wide, ""), Ok(()));
         assert_eq!(judge("", &foreign), Ok(()));

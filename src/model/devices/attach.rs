@@ -79,7 +79,7 @@ impl Devices {
             let index = controller.index.or(shared).unwrap_or(*free);
             controller.index = Some(index);
             taken.insert(index);
-            controller.check_target()?;
+            controller.check_number()?;
         }
         Ok(())
     }

@@ -231,8 +231,18 @@ impl Controller {
         self.companion_port().is_some() || self.is_one_of(ControllerKind::Usb, &["ich9-ehci1"])
     }
 
-    /// The first PCI controller has target index 0, if any, and no other has; it has no memory node.
-    pub(super) fn check_target(&self) -> Result<()> {
+    /// What the number says of a PCI controller: the first has target index 0, if any, and no other
+    /// has; it has no memory node.
+    pub(super) fn check_number(&self) -> Result<()> {
+        const LAST: u32 = 255;
+        if self.kind != ControllerKind::Pci {
+            return Ok(());
+        }
+        if let Some(index) = self.index.filter(|index| *index > LAST) {
+            return Err(self.kept.unsupported(format_args!(
+                "PCI controller index {index} too high, maximum is {LAST}"
+            )));
+        }
         let target = self.kept.child("target");
         if self.index == Some(0) && target.is_some_and(|target| target.child("node").is_some()) {
             return Err(self.kept.unsupported(

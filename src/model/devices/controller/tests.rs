@@ -67,6 +67,11 @@ fn faults() {
                 .to_owned(),
         ),
         (
+            pci("").replace("'1'", "'256'"),
+            "unsupported configuration: line 3: PCI controller index 256 too high, maximum is 255"
+                .to_owned(),
+        ),
+        (
             pci("<target><node>0</node></target>").replace("'1'", "'0'"),
             "unsupported configuration: line 3: The PCI controller with index=0 can't be \
              associated with a NUMA node"

@@ -84,11 +84,17 @@ fn forwards(interface: &Element) -> Result<Vec<Element>> {
                 })?;
             }
         }
-        // A range without a start is none.
-        forward.children.retain(|node| match node {
-            Node::Element(range) => range.attr("start").is_some(),
-            _ => true,
-        });
+        // Without a start there is no end.
+        for node in &mut forward.children {
+            if let Node::Element(range) = node
+                && range.attr("start").is_none()
+            {
+                range.attributes.retain(|(name, _)| name == "exclude");
+            }
+        }
+        let says_nothing =
+            |node: &Node| matches!(node, Node::Element(range) if range.attributes.is_empty());
+        forward.children.retain(|node| !says_nothing(node));
     }
     Ok(forwards)
 }
