@@ -1,8 +1,11 @@
 //! Starting the driver: what is defined, what runs still, what starts now.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
 use tokio::sync::broadcast;
 
 use super::config::{Config, Paths};
@@ -10,6 +13,7 @@ use super::domain::{Domain, Run};
 use super::lifecycle::State;
 use super::program::Program;
 use super::run::{meet, reason};
+use super::spare::Spare;
 use super::store::{Record, Store};
 use super::supervisor::{Process, Supervisor};
 use super::systemd::Systemd;
@@ -44,7 +48,7 @@ impl Driver {
             host: host::probe(config, paths, &layout)?,
             layout,
             partition: config.partition.clone().unwrap_or_else(|| paths.partition.clone()),
-            supervisor: Program::new(supervisor),
+            spare: Arc::new(Spare::new(Program::new(supervisor))),
             netns: config.netns_directory.clone().unwrap_or_else(|| "/run/netns".into()),
             store,
             systemd: systemd(config, paths).await?,
@@ -56,12 +60,14 @@ impl Driver {
         driver.load()?;
         driver.reconnect().await?;
         driver.autostart().await?;
+        driver.spare.refill();
         Ok(driver)
     }
 
     /// Removes what this daemon made only for itself and needs no more, at its end. Containers
     /// that run go on, and keep their groups.
-    pub fn close(&self) {
+    pub async fn close(&self) {
+        self.spare.discard().await;
         self.layout.remove_partition(&self.partition);
     }
 
@@ -103,7 +109,7 @@ impl Driver {
         // Nothing is published before it answers, so that its end meanwhile is ours to clear.
         let watch = tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
         live.id = Some(run.supervisor.pid);
-        if let Err(error) = meet(&run, &Request::Attach, &[], &mut live).await {
+        if let Err(error) = meet(&run, &Request::Attach, &mut live).await {
             watch.abort();
             domain.set_run(None);
             tracing::warn!("domain '{}' did not survive: {error}", domain.name);
@@ -188,18 +194,28 @@ fn check_length(paths: &Paths) -> Result<()> {
     Ok(())
 }
 
-fn lock(paths: &Paths) -> Result<nix::fcntl::Flock<std::fs::File>> {
-    use nix::fcntl::{Flock, FlockArg};
+/// Keeps other daemons off the run directory as long as the file is open. The lock is this process's
+/// alone (`F_SETLK`): a supervisor that is just being executed does not hold it on when the daemon
+/// is killed.
+fn lock(paths: &Paths) -> Result<File> {
     let path = paths.run.join("nsvirtd.lock");
     let failed = |e| Error::system(format!("cannot lock {}", path.display()), e);
-    let file = std::fs::File::create(&path).map_err(failed)?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-        nix::errno::Errno::EWOULDBLOCK => Error::new(
+    let file = File::create(&path).map_err(failed)?;
+    let whole = nix::libc::flock {
+        l_type: nix::libc::F_WRLCK as nix::libc::c_short,
+        l_whence: nix::libc::SEEK_SET as nix::libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    match fcntl(&file, FcntlArg::F_SETLK(&whole)) {
+        Ok(_) => Ok(file),
+        Err(Errno::EAGAIN | Errno::EACCES) => Err(Error::new(
             ErrorCode::OperationFailed,
             format!("another nsvirtd uses {}; choose another --prefix", paths.run.display()),
-        ),
-        errno => failed(errno.into()),
-    })
+        )),
+        Err(errno) => Err(failed(errno.into())),
+    }
 }
 
 fn beside_this_program() -> Result<std::path::PathBuf> {

@@ -46,11 +46,6 @@ fn documents_are_read_as_libvirt_reads_them() {
     for_documents(count, seed, |document, families| {
         let case = Case::ask(document, &mut definer);
         report.add(&case, families);
-        if let (crate::support::libvirt::Answer::Refused { code, message }, true) =
-            (&case.libvirt, std::env::var_os("NSVIRT_DBG").is_some())
-        {
-            println!("DBG {code} {message}");
-        }
         if !case.agrees() {
             match explained(case, &mut definer) {
                 Ok(row) => report.listed(row),

@@ -163,6 +163,15 @@ impl Interface {
                  type='vhostuser'/>. vhostuser requires the virtio-net* frontend",
             ));
         }
+        if matches!(
+            self.source,
+            InterfaceSource::VhostUser { is_server: true, reconnect: Some(Some(_)), .. }
+        ) {
+            return Err(element.unsupported(
+                "'reconnect' attribute unsupported 'server' mode for <interface \
+                 type='vhostuser'>: a server does not connect",
+            ));
+        }
         let of = match (&self.source, self.virtual_port.as_ref().and_then(|port| port.kind)) {
             _ if self.isolated != Some(true) => return Ok(()),
             (InterfaceSource::Network { .. } | InterfaceSource::Bridge { .. }, None) => {

@@ -328,12 +328,6 @@ fn vhost_user(source: &Element) -> Result<InterfaceSource> {
             None => None,
         },
     };
-    if is_server && matches!(reconnect, Some(Some(_))) {
-        return Err(source.unsupported(
-            "'reconnect' attribute unsupported 'server' mode for <interface type='vhostuser'>: a \
-             server does not connect",
-        ));
-    }
     Ok(InterfaceSource::VhostUser { path, is_server, reconnect })
 }
 
