@@ -27,7 +27,7 @@ pub fn fit(disk: &mut Element, runner: &mut TestRunner) {
         set(disk, "device", None);
     }
     target(disk, runner);
-    images(disk, runner);
+    images(disk);
     numbers(disk);
     if disk.child("encryption").is_some() || disk.child("auth").is_some() {
         for source in elements(disk).filter(|it| it.name == "source") {
@@ -115,7 +115,7 @@ fn target(disk: &mut Element, runner: &mut TestRunner) {
 }
 
 /// Sources of a disk and of what is below it.
-fn images(owner: &mut Element, runner: &mut TestRunner) {
+fn images(owner: &mut Element) {
     let says_nothing = owner.child("source").is_none_or(|source| source.attributes.is_empty());
     if owner.name == "backingStore" && says_nothing && owner.attr("type").is_some() {
         set(owner, "type", Some("file"));
@@ -128,7 +128,7 @@ fn images(owner: &mut Element, runner: &mut TestRunner) {
     for part in elements(owner) {
         match part.name.as_str() {
             "source" => source(part, &kind),
-            "backingStore" if part.attr("type").is_some() => images(part, runner),
+            "backingStore" if part.attr("type").is_some() => images(part),
             "format" if ["luks", "auto"].contains(&part.attr("type").unwrap_or_default()) => {
                 set(part, "type", Some("qcow2"));
             }
