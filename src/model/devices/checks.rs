@@ -43,6 +43,7 @@ pub(super) fn check_together(root: &Element, devices: &[&Element]) -> Result<()>
     check_audio(devices)?;
     check_usb(devices)?;
     check_host_devices(devices)?;
+    check_filesystems(devices)?;
     check_labels(root, devices)?;
     check_iommu(root, devices)
 }
@@ -143,6 +144,22 @@ fn check_host_devices(devices: &[&Element]) -> Result<()> {
     }
 }
 
+/// A guest tells file systems of virtiofs apart by their targets.
+fn check_filesystems(devices: &[&Element]) -> Result<()> {
+    let mut targets = BTreeSet::new();
+    let is_virtiofs = |device: &&Element| {
+        device.child("driver").is_some_and(|driver| driver.attr("type") == Some("virtiofs"))
+    };
+    for device in of(devices, "filesystem").into_iter().filter(is_virtiofs) {
+        let target = device.child("target").and_then(|target| target.attr("dir"));
+        if let Some(target) = target.filter(|target| !targets.insert(*target)) {
+            let text = format_args!("filesystem target '{target}' specified twice");
+            return Err(device.unsupported(text));
+        }
+    }
+    Ok(())
+}
+
 /// Where the domain's label is not used, none of a device may be.
 fn check_labels(root: &Element, devices: &[&Element]) -> Result<()> {
     let is_off = |label: &&Element| {
@@ -236,6 +253,19 @@ mod tests {
             &format!("<seclabel type='none' model='dac'/><devices>{labelled}</devices>"),
             "unsupported configuration: line 2: label overrides require relabeling to be enabled \
              at the domain level",
+        )]);
+    }
+
+    #[test]
+    fn virtiofs_has_a_target_once() {
+        let twice = |driver: &str| {
+            format!("<filesystem>{driver}<source dir='/s'/><target dir='t'/></filesystem>")
+                .repeat(2)
+        };
+        parse(&format!("<devices>{}</devices>", twice("")));
+        assert_device_faults(&[(
+            &twice("<driver type='virtiofs'/>"),
+            "unsupported configuration: filesystem target 't' specified twice",
         )]);
     }
 
