@@ -88,3 +88,39 @@ fn existing(found: Option<&Arc<Domain>>, what: std::fmt::Arguments<'_>) -> Resul
 fn taken(detail: String) -> Error {
     Error::new(ErrorCode::OperationFailed, detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Domain as Document;
+
+    fn define(domain: &Domain) {
+        let text = "<domain type='lxc'><name>a</name><memory>1024</memory>\
+                    <os><type>exe</type><init>/i</init></os></domain>";
+        let document = Document::parse(text).unwrap();
+        domain.publish(|snapshot| snapshot.definition = Some(Arc::new(document)));
+    }
+
+    #[test]
+    fn a_name_and_an_identity_are_of_one_domain() {
+        let registry = Registry::default();
+        let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let domain = registry.claim(one, "a").unwrap();
+        assert!(Arc::ptr_eq(&registry.claim(one, "a").unwrap(), &domain));
+        let fault = |uuid, name| registry.claim(uuid, name).unwrap_err().message;
+        let phrase = "operation failed: domain 'a'";
+        assert_eq!(fault(one, "b"), format!("{phrase} is already defined with uuid {one}"));
+        assert_eq!(fault(two, "a"), format!("{phrase} already exists with uuid {one}"));
+
+        assert!(registry.by_uuid(one).is_err() && registry.by_name("a").is_err());
+        define(&domain);
+        registry.release(&domain);
+        assert!(Arc::ptr_eq(&registry.by_uuid(one).unwrap(), &domain));
+        assert!(Arc::ptr_eq(&registry.by_name("a").unwrap(), &domain));
+
+        domain.publish(|snapshot| snapshot.definition = None);
+        registry.release(&domain);
+        registry.claim(two, "a").unwrap();
+        registry.claim(one, "b").unwrap();
+    }
+}

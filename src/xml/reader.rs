@@ -114,11 +114,12 @@ fn newlines(bytes: &[u8]) -> u32 {
 /// The tree so far.
 struct Builder {
     limits: Limits,
-    /// Elements whose end tag has not come yet, outermost first, with where their children begin
-    /// in `children`.
-    open: Vec<(Element, usize)>,
+    /// Elements whose end tag has not come yet, outermost first.
+    open: Vec<Open>,
     /// What is in the open elements so far; an element takes its own when it ends, in one piece.
     children: Vec<Node>,
+    /// Text since the last tag or comment.
+    text: String,
     root: Option<Element>,
     /// Elements and comments seen.
     nodes: usize,
@@ -127,12 +128,23 @@ struct Builder {
     counted: usize,
 }
 
+/// An element whose end tag has not come yet.
+struct Open {
+    element: Element,
+    /// Where its children begin among those of all open elements.
+    first: usize,
+    /// Whether text was in it that is not blank.
+    has_text: bool,
+    preserves_space: bool,
+}
+
 impl Builder {
     fn new(limits: Limits) -> Self {
         Self {
             limits,
             open: Vec::new(),
             children: Vec::new(),
+            text: String::new(),
             root: None,
             nodes: 0,
             line: 1,
@@ -167,17 +179,23 @@ impl Builder {
     fn event(&mut self, event: Event<'_>, start: usize) -> Result<()> {
         match event {
             Event::Start(tag) => {
+                self.end_text(false);
                 let element = self.element(&tag)?;
-                self.open.push((element, self.children.len()));
+                let inherited = self.open.last().is_some_and(|parent| parent.preserves_space);
+                let preserves_space = element.preserves_space(inherited);
+                let first = self.children.len();
+                self.open.push(Open { element, first, has_text: false, preserves_space });
                 Ok(())
             }
             Event::Empty(tag) => {
+                self.end_text(false);
                 let element = self.element(&tag)?;
                 self.add(element);
                 Ok(())
             }
             Event::End(_) => {
-                if let Some((mut element, first)) = self.open.pop() {
+                self.end_text(true);
+                if let Some(Open { mut element, first, .. }) = self.open.pop() {
                     element.children = self.children.drain(first..).collect();
                     self.add(element);
                 }
@@ -193,6 +211,7 @@ impl Builder {
             }
             Event::Comment(text) => {
                 self.count()?;
+                self.end_text(false);
                 if !self.open.is_empty() {
                     self.children.push(Node::Comment(text.xml10_content().into_owned()));
                 }
@@ -275,13 +294,24 @@ impl Builder {
     }
 
     fn text(&mut self, text: &str) -> Result<()> {
-        let Some((_, first)) = self.open.last() else { return self.text_outside(text) };
-        match self.children.get_mut(*first..).and_then(<[_]>::last_mut) {
-            Some(Node::Text(before)) => before.push_str(text),
-            _ if text.is_empty() => {}
-            _ => self.children.push(Node::Text(text.to_owned())),
+        if self.open.is_empty() {
+            return self.text_outside(text);
         }
+        self.text.push_str(text);
         Ok(())
+    }
+
+    /// Makes a child of the text before a tag or comment, unless it only lays these out. As
+    /// libxml2 has it, blank text is content when it is all there is, follows other text, or
+    /// `xml:space` says so.
+    fn end_text(&mut self, is_last: bool) {
+        let Some(parent) = self.open.last_mut().filter(|_| !self.text.is_empty()) else { return };
+        parent.has_text |= !self.text.trim_ascii().is_empty();
+        let is_all = is_last && self.children.len() == parent.first;
+        if parent.has_text || parent.preserves_space || is_all {
+            self.children.push(Node::Text(self.text.clone()));
+        }
+        self.text.clear();
     }
 
     /// Text, as it is written, around the root element: only white space may be there.
@@ -303,8 +333,9 @@ impl Builder {
     }
 
     fn resolve(&self, reference: &BytesRef<'_>) -> Result<char> {
-        let within =
-            || self.open.last().map_or(String::new(), |(parent, _)| format!("<{}>: ", parent.name));
+        let within = || {
+            self.open.last().map_or(String::new(), |parent| format!("<{}>: ", parent.element.name))
+        };
         let c = match reference.as_ref() {
             "lt" => Some('<'),
             "gt" => Some('>'),
@@ -356,7 +387,7 @@ impl Builder {
     fn malformed(&self, error: &quick_xml::Error) -> Error {
         match error {
             quick_xml::Error::IllFormed(IllFormedError::MismatchedEndTag { expected, found }) => {
-                let opened = self.open.last().map_or(0, |(element, _)| element.line);
+                let opened = self.open.last().map_or(0, |open| open.element.line);
                 self.error(format_args!(
                     "expected </{expected}> for the element opened in line {opened}, found </{found}>"
                 ))
@@ -372,7 +403,7 @@ impl Builder {
     }
 
     fn finish(mut self) -> Result<Element> {
-        if let Some((element, _)) = self.open.pop() {
+        if let Some(Open { element, .. }) = self.open.pop() {
             return Err(self.error(format_args!(
                 "the document ends before </{}> for the element opened in line {}",
                 element.name, element.line
