@@ -86,7 +86,7 @@ impl Driver {
             schema::check_domain(&root)?;
         }
         let mut document = Document::parse_element(&root)?;
-        let emulator = self.supervisor.path().to_string_lossy();
+        let emulator = self.spare.path().to_string_lossy();
         document.fill_host_defaults(&self.host.arch, &emulator);
         Ok(document)
     }
