@@ -118,6 +118,19 @@ pub const DIFFERENCES: &[Difference] = &[
         },
     },
     Difference {
+        row: "`<video>` with `heads='0'`; `<graphics type='rdp'>` with `port='0'`",
+        applies: |case| {
+            let devices = case.document.children_named("devices").flat_map(Element::elements);
+            let mut numbers = devices.flat_map(|device| match device.name.as_str() {
+                "video" => device.child("model").and_then(|model| model.attr("heads")),
+                "graphics" => device.attr("port"),
+                _ => None,
+            });
+            numbers.any(|number| number.trim().parse() == Ok(0))
+                && differ_only_in(case, &["<model type=", "<graphics type='rdp'"])
+        },
+    },
+    Difference {
         row: "millions of `<vcpu>`",
         applies: |case| {
             let count = case.document.child_text("vcpu").and_then(|text| text.trim().parse().ok());
