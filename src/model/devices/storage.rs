@@ -179,10 +179,8 @@ fn nvme(element: &Element) -> Result<Element> {
 }
 
 fn vhost_user(element: &Element) -> Result<Element> {
-    const RECONNECT: Shape = Shape::new(
-        "reconnect",
-        &[attr("enabled", Kind::Word(YES_NO)), attr("timeout", Kind::Number)],
-    );
+    const ENABLED: Shape = Shape::new("reconnect", &[attr("enabled", Kind::Word(YES_NO))]);
+    const TIMEOUT: Shape = Shape::new("reconnect", &[attr("timeout", Kind::Number)]);
     match element.attr("type") {
         Some("unix") => (),
         None => return Err(element.error("missing 'type' attribute for vhostuser disk source")),
@@ -197,14 +195,14 @@ fn vhost_user(element: &Element) -> Result<Element> {
     };
     let mut kept = new(&[("type", "unix".to_owned()), ("path", path.to_owned())], Vec::new());
     let Some(reconnect) = element.child("reconnect") else { return Ok(kept) };
-    let mut read = RECONNECT.read(reconnect)?.unwrap_or_default();
+    let mut read = ENABLED.read(reconnect)?.unwrap_or_default();
     match read.attr("enabled") {
         None => return Ok(kept),
-        Some("yes") if read.attr("timeout").is_none() => {
-            return Err(missing_attr(reconnect, "timeout"));
-        }
-        Some("yes") => (),
-        Some(_) => read.attributes.retain(|(name, _)| name == "enabled"),
+        Some("yes") => match TIMEOUT.read(reconnect)?.filter(|it| !it.attributes.is_empty()) {
+            Some(timeout) => read.attributes.extend(timeout.attributes),
+            None => return Err(missing_attr(reconnect, "timeout")),
+        },
+        Some(_) => (),
     }
     kept.children.push(Node::Element(read));
     Ok(kept)
