@@ -158,13 +158,11 @@ impl Controller {
             kept.extend(pci::target(element)?);
         }
         kept.extend(self.driver(element)?);
-        let mut place = Place::PLAIN.read(element)?;
+        let mut place =
+            if self.disables_usb() { Vec::new() } else { Place::PLAIN.read(element)? };
         if is_root && let Some(address) = element.child("address") {
             return Err(address
                 .unsupported("pci-root and pcie-root controllers should not have an address"));
-        }
-        if self.disables_usb() {
-            place.clear();
         }
         if let Some(port) = self.companion_port()
             && element.child("master").is_none()

@@ -3,7 +3,7 @@
 use super::{InterfaceSource, LinkState, parse_address, written};
 use crate::error::Result;
 use crate::model::devices::virtio;
-use crate::model::read::{bad_value, detail, number};
+use crate::model::read::{bad_value, detail, number, without_repeated_slashes};
 use crate::model::shape::{self, Kind, ON_OFF, Shape, YES_NO, attr};
 use crate::xml::{Element, Node};
 
@@ -170,19 +170,6 @@ fn backend(interface: &Element, is_virtio: bool) -> Result<Option<Element>> {
     Ok(Some(attributes)
         .filter(|attributes| !attributes.is_empty())
         .map(|attributes| shape::element("backend", &attributes, Vec::new())))
-}
-
-/// A path as libvirt writes it: one slash where there are several, save two at the start, and none
-/// at the end.
-fn without_repeated_slashes(path: &str) -> String {
-    let slashes = path.len() - path.trim_start_matches('/').len();
-    let start = match slashes {
-        0 => "",
-        2 => "//",
-        _ => "/",
-    };
-    let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();
-    format!("{start}{}", parts.join("/"))
 }
 
 /// `<tune>`: how much may wait to be sent.
