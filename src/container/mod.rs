@@ -12,6 +12,7 @@
 //!    its network devices are made from outside as well ([`links`]).
 //! 4. The supervisor reports, then relays consoles and answers the daemon until init ends
 //!    ([`supervisor`], [`console`]).
+//! 5. What the end of init was ([`ending`]) decides whether it goes back to step 2 ([`restarts`]).
 //!
 //! A failure anywhere before exec comes back as one [`protocol::Failure`] and leaves nothing: the
 //! mounts die with the child's namespace.
@@ -20,6 +21,8 @@ mod account;
 mod child;
 mod console;
 mod console_log;
+mod domain_log;
+mod ending;
 mod guard;
 mod links;
 mod listener;
@@ -27,6 +30,7 @@ mod owners;
 mod place;
 mod placement;
 pub mod protocol;
+mod restarts;
 mod start;
 mod superblock;
 pub mod supervisor;

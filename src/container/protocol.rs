@@ -1,8 +1,8 @@
 //! What the daemon and a supervisor say to each other: one message, one packet.
 //!
 //! The socket is `SOCK_SEQPACKET`, so a message is never split; descriptors travel with it. The
-//! daemon sends [`Request`]s, each answered by exactly one [`Message`] in order; besides, the
-//! supervisor tells [`Message::Rebooted`] and [`Message::Exited`] on its own.
+//! daemon sends [`Request`]s, each but [`Request::Destroy`] answered by exactly one [`Message`] in
+//! order; besides, the supervisor tells [`Message::Restarted`] and [`Message::Ended`] on its own.
 
 use std::fmt;
 use std::io;
@@ -11,6 +11,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use super::ending::{Cause, End};
 use crate::sys;
 pub use crate::sys::pidfd::Exit;
 
@@ -29,6 +30,14 @@ pub enum Request {
         /// Which console, from 0.
         console: usize,
     },
+    /// Init is asked to end by means that do not tell it why: whether its end is a reboot. Answered by
+    /// `Done`.
+    Asked {
+        /// A reboot, or the end.
+        to_reboot: bool,
+    },
+    /// End the container for good, whatever follows its end otherwise. Answered by its end.
+    Destroy,
     /// Tell the container's terminal its size. Answered by `Done` or `Refused`.
     ResizeConsole {
         /// Which console, from 0.
@@ -61,13 +70,15 @@ pub enum Message {
     Done,
     /// Not done, and why.
     Refused(Failure),
-    /// The container restarted itself; a pidfd of the new init comes along.
-    Rebooted {
+    /// Init ended and the container was started anew; a pidfd of the new init comes along.
+    Restarted {
         /// Init's process ID on the host.
         init: i32,
+        /// How the one before ended.
+        end: End,
     },
     /// Init ended for good; the supervisor ends next.
-    Exited(Exit),
+    Ended(End),
 }
 
 /// What both ends of a link are called.
@@ -173,12 +184,12 @@ mod tests {
             links: vec![LinkNames { host: None, guest: "eth0".into() }],
         };
         send(a.as_fd(), &message, &[a.as_fd()]).unwrap();
-        send(a.as_fd(), &Message::Exited(Exit::Signal(1)), &[]).unwrap();
+        send(a.as_fd(), &Message::Done, &[]).unwrap();
         let (received, fds) = receive::<Message>(b.as_fd()).unwrap().unwrap();
         assert_eq!((received, fds.len()), (message, 1));
         drop(fds);
         let (received, fds) = receive::<Message>(b.as_fd()).unwrap().unwrap();
-        assert_eq!((received, fds.len()), (Message::Exited(Exit::Signal(1)), 0));
+        assert_eq!((received, fds.len()), (Message::Done, 0));
         drop(a);
         assert!(receive::<Message>(b.as_fd()).unwrap().is_none());
     }

@@ -10,6 +10,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::stat::Mode;
 use serde::{Deserialize, Serialize};
 
+use super::domain_log::say;
 use super::links::Links;
 use super::placement::Groups;
 use super::protocol::{Attempt, Failure, LinkNames};
@@ -88,7 +89,7 @@ pub(super) fn start(plan: &Plan, earlier: &[LinkNames]) -> Result<Init, Failure>
                 Err(failure) => {
                     let failure = reap(&pidfd, failure);
                     if let Err(left) = links.clear() {
-                        eprintln!("nsvirt-lxc: {left}");
+                        say(left);
                     }
                     Err(failure)
                 }

@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, setns};
@@ -18,10 +19,13 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::{chdir, setsid};
 
 use super::console::Console;
+use super::domain_log::{rotate, say};
+use super::ending::End;
 use super::guard::Guard;
 use super::listener::Listener;
 use super::placement::{self, Groups};
-use super::protocol::{self, Attempt, Exit, Failure, Message, Request};
+use super::protocol::{self, Attempt, Failure, Message, Request};
+use super::restarts::Restarts;
 use super::start;
 use crate::plan::{Namespace, Plan};
 use crate::sys::{self, pidfd, tty};
@@ -34,7 +38,7 @@ pub fn run() -> ExitCode {
     match take_over().and_then(|(plan, daemon)| supervise(plan, daemon)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("nsvirt-lxc: {failure}");
+            say(failure);
             ExitCode::FAILURE
         }
     }
@@ -53,12 +57,16 @@ fn take_over() -> Result<(Plan, OwnedFd), Failure> {
 }
 
 fn supervise(plan: Plan, daemon: OwnedFd) -> Result<(), Failure> {
+    rotate(&plan.files.log);
+    say(format_args!("starting up: {}", plan.init.arguments.join(" ").escape_debug()));
     match prepare(&plan, &daemon) {
         Ok(Some((listener, consoles, init))) => {
             let daemon = Some(daemon);
             let consoles = consoles.into_iter().map(Some).collect();
-            let guard = Guard::new(plan.restart_on_reboot || !plan.links.is_empty())?;
-            let mut supervisor = Supervisor { plan, listener, daemon, consoles, init, guard };
+            let guard = Guard::new(plan.restart.is_possible() || !plan.links.is_empty())?;
+            let restarts = Restarts::new(&plan);
+            let mut supervisor =
+                Supervisor { plan, listener, daemon, consoles, init, guard, restarts };
             let result = supervisor.run();
             result.and(supervisor.listener.close())
         }
@@ -66,7 +74,7 @@ fn supervise(plan: Plan, daemon: OwnedFd) -> Result<(), Failure> {
         Err(failure) => {
             let message = Message::Failed(failure.clone());
             if let Err(error) = protocol::send(daemon.as_fd(), &message, &[]) {
-                eprintln!("nsvirt-lxc: cannot tell the daemon: {error}");
+                say(format_args!("cannot tell the daemon: {error}"));
             }
             Err(failure)
         }
@@ -92,7 +100,7 @@ fn prepare(plan: &Plan, daemon: &OwnedFd) -> Result<Option<Prepared>, Failure> {
         Ok(None) => listener.close().map(|()| None),
         Err(failure) => {
             if let Err(left) = listener.close() {
-                eprintln!("nsvirt-lxc: {left}");
+                say(left);
             }
             Err(failure)
         }
@@ -141,6 +149,7 @@ struct Supervisor {
     consoles: Vec<Option<Console>>,
     init: start::Init,
     guard: Guard,
+    restarts: Restarts,
 }
 
 /// What woke the supervisor.
@@ -159,32 +168,30 @@ impl Supervisor {
         placement::join_v2(&self.plan.placement.supervisor_v2)?;
         self.guard.lower()?;
         loop {
-            let events = self.wait().attempt("wait for events", "")?;
-            for (number, _) in events.consoles.iter().enumerate().filter(|(_, ready)| **ready) {
-                self.relay(number);
-            }
-            if events.daemon_spoke {
-                self.hear();
-            }
-            if events.daemon_connects {
-                self.accept();
-            }
+            let events = self.wait(None).attempt("wait for events", "")?;
+            self.attend(&events);
             if events.init_ended {
                 let exit = pidfd::wait(self.init.pidfd.as_fd()).attempt("wait for", "init")?;
                 self.drain();
                 self.clear_links();
-                if !self.restart(exit) {
-                    return self.finish(exit);
+                let end = self.restarts.judge(exit);
+                say(&end);
+                if let Some(end) = self.restart(end)? {
+                    return self.finish(end);
                 }
             }
         }
     }
 
-    fn wait(&self) -> io::Result<Events> {
+    /// Waits until there is something to do, or, when init has ended already, at most so long.
+    fn wait(&self, without_init: Option<Duration>) -> io::Result<Events> {
         let readable = PollFlags::POLLIN;
         let nothing = PollFlags::empty();
         let mut fds = vec![
-            PollFd::new(self.init.pidfd.as_fd(), readable),
+            match without_init {
+                None => PollFd::new(self.init.pidfd.as_fd(), readable),
+                Some(_) => PollFd::new(self.listener.as_fd(), nothing),
+            },
             PollFd::new(self.listener.as_fd(), readable),
             match &self.daemon {
                 Some(daemon) => PollFd::new(daemon.as_fd(), readable),
@@ -194,7 +201,10 @@ impl Supervisor {
         for (console, terminal) in self.consoles.iter().zip(&self.init.terminals) {
             fds.extend(console.iter().flat_map(|console| console.interest(terminal)));
         }
-        match poll(&mut fds, PollTimeout::NONE) {
+        // Rounded up, so that the time is over when it says so.
+        let limit = without_init.map(|it| it.as_nanos().div_ceil(1_000_000).try_into());
+        let limit = limit.map_or(PollTimeout::NONE, |it| it.unwrap_or(PollTimeout::MAX));
+        match poll(&mut fds, limit) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
@@ -216,6 +226,18 @@ impl Supervisor {
         })
     }
 
+    fn attend(&mut self, events: &Events) {
+        for (number, _) in events.consoles.iter().enumerate().filter(|(_, ready)| **ready) {
+            self.relay(number);
+        }
+        if events.daemon_spoke {
+            self.hear();
+        }
+        if events.daemon_connects {
+            self.accept();
+        }
+    }
+
     /// Moves bytes of one console; one that fails is closed and the rest goes on.
     fn relay(&mut self, number: usize) {
         let (Some(slot), Some(terminal)) =
@@ -224,7 +246,7 @@ impl Supervisor {
             return;
         };
         if let Some(Err(error)) = slot.as_mut().map(|console| console.relay(terminal)) {
-            eprintln!("nsvirt-lxc: console {number} is given up: {error}");
+            say(format_args!("console {number} is given up: {error}"));
             *slot = None;
         }
     }
@@ -248,26 +270,45 @@ impl Supervisor {
             return;
         }
         if let Err(left) = self.guard.raise().and_then(|()| self.init.links.clear()) {
-            eprintln!("nsvirt-lxc: {left}");
+            say(left);
         }
     }
 
-    /// A PID namespace whose init was killed by SIGHUP is one that was asked to `reboot(2)`.
-    fn restart(&mut self, exit: Exit) -> bool {
-        if !self.plan.restart_on_reboot || exit != Exit::Signal(Signal::SIGHUP as i32) {
-            return false;
+    /// Starts the container anew if that follows from the end of its init; otherwise gives the end
+    /// back, which is final.
+    fn restart(&mut self, end: End) -> Result<Option<End>, Failure> {
+        let Some(wait) = self.restarts.wait(end.cause) else { return Ok(Some(end)) };
+        self.pause(wait).attempt("wait for events", "")?;
+        if self.restarts.are_forbidden() {
+            return Ok(Some(end));
         }
+        rotate(&self.plan.files.log);
+        say("starting up anew");
         let restarted = self.restarted();
         match restarted.and_then(|init| self.guard.lower().map(|()| init)) {
             Ok(init) => {
                 self.init = init;
-                let message = Message::Rebooted { init: self.init.pid };
-                self.tell(&message, true);
-                true
+                self.restarts.started();
+                self.tell(&Message::Restarted { init: self.init.pid, end }, true);
+                Ok(None)
             }
             Err(failure) => {
-                eprintln!("nsvirt-lxc: the container asked to reboot: {failure}");
-                false
+                say(format_args!("it was not started anew: {failure}"));
+                Ok(Some(End { not_restarted: Some(failure), ..end }))
+            }
+        }
+    }
+
+    /// Lets time pass without a container, until the daemon wants it destroyed. What the daemon has
+    /// said before init ended is heard in any case.
+    fn pause(&mut self, wait: Duration) -> io::Result<()> {
+        let until = Instant::now() + wait;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let events = self.wait(Some(left))?;
+            self.attend(&events);
+            if self.restarts.are_forbidden() || left.is_zero() && !events.daemon_spoke {
+                return Ok(());
             }
         }
     }
@@ -281,11 +322,11 @@ impl Supervisor {
     }
 
     /// Leaves the end of init for a daemon that may not be there now, and tells one that is.
-    fn finish(&mut self, exit: Exit) -> Result<(), Failure> {
+    fn finish(&mut self, end: End) -> Result<(), Failure> {
         let file = &self.plan.files.exit;
-        let text = serde_json::to_vec(&exit).map_err(io::Error::other).attempt("write", "")?;
+        let text = serde_json::to_vec(&end).map_err(io::Error::other).attempt("write", "")?;
         fs::write(file, text).attempt("write", file.display())?;
-        self.tell(&Message::Exited(exit), false);
+        self.tell(&Message::Ended(end), false);
         Ok(())
     }
 
@@ -293,7 +334,7 @@ impl Supervisor {
         match self.listener.accept() {
             Ok(Some(daemon)) => self.daemon = Some(daemon),
             Ok(None) => {}
-            Err(error) => eprintln!("nsvirt-lxc: cannot accept the daemon: {error}"),
+            Err(error) => say(format_args!("cannot accept the daemon: {error}")),
         }
     }
 
@@ -303,7 +344,7 @@ impl Supervisor {
             Ok(Some((request, _))) => self.answer(request),
             Ok(None) => self.daemon = None,
             Err(error) => {
-                eprintln!("nsvirt-lxc: cannot understand the daemon: {error}");
+                say(format_args!("cannot understand the daemon: {error}"));
                 self.daemon = None;
             }
         }
@@ -312,6 +353,17 @@ impl Supervisor {
     fn answer(&mut self, request: Request) {
         match request {
             Request::Go | Request::Attach => self.announce_running(),
+            Request::Asked { to_reboot } => {
+                self.restarts.asked(to_reboot);
+                self.send(&Message::Done, &[]);
+            }
+            Request::Destroy => {
+                self.restarts.forbid();
+                // The one that the daemon knows may not be the last.
+                if let Err(error) = pidfd::kill(self.init.pidfd.as_fd()) {
+                    say(format_args!("cannot kill init: {error}"));
+                }
+            }
             Request::OpenConsole { console } => match self.open_console(console) {
                 Ok(client) => self.send(&Message::Done, &[client.as_fd()]),
                 Err(failure) => self.send(&Message::Refused(failure), &[]),
@@ -360,7 +412,7 @@ impl Supervisor {
         if let Some(daemon) = &self.daemon
             && let Err(error) = protocol::send(daemon.as_fd(), message, fds)
         {
-            eprintln!("nsvirt-lxc: the daemon is gone: {error}");
+            say(format_args!("the daemon is gone: {error}"));
             self.daemon = None;
         }
     }

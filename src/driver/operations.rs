@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::domain::Domain;
-use super::init_request::{self, VIA_INITCTL, VIA_SIGNAL, Wish};
+use super::init_request::{self, VIA_INITCTL, VIA_SIGNAL, Way, Wish};
 use super::lifecycle::{Operation, State};
 use super::run::reason;
 use super::store::Record;
@@ -145,7 +145,7 @@ impl Driver {
         let (_turn, _) = domain.job(Operation::Destroy).await?;
         let run = domain.run()?;
         self.end(domain, &run).await?;
-        self.finish(domain, &run, Operation::Destroy).await;
+        self.finish(domain, &run, Operation::Destroy, None).await;
         Ok(())
     }
 
@@ -172,12 +172,14 @@ impl Driver {
         };
         check_flags(flags, VIA_INITCTL | VIA_SIGNAL, function)?;
         let (_turn, _) = domain.job(operation).await?;
-        match domain.run()?.init() {
-            Some(init) => init_request::ask(&init, wish, flags),
-            None => {
-                Err(Error::new(ErrorCode::OperationInvalid, "Init process ID is not yet known"))
-            }
-        }
+        let init = domain.run()?.init().ok_or_else(|| {
+            Error::new(ErrorCode::OperationInvalid, "Init process ID is not yet known")
+        })?;
+        let way = init_request::way(&init, wish, flags)?;
+        // What was asked for before counts no more.
+        let to_reboot = matches!(way, Way::End(_));
+        self.request(domain, &Request::Asked { to_reboot }).await?;
+        way.ask(&init, wish)
     }
 
     /// Freezes all processes of a domain.

@@ -23,7 +23,7 @@ const REMOVED: &str = ".removed-";
 /// The daemon's files.
 #[derive(Debug, Clone)]
 pub(super) struct Store {
-    paths: Paths,
+    pub(super) paths: Paths,
 }
 
 /// What is known of a running container while no daemon is there to know it.
@@ -43,8 +43,14 @@ impl Store {
     /// Makes the directories. What is inside is for root alone, or whoever runs the daemon.
     pub(super) fn open(paths: &Paths) -> Result<Self> {
         use std::os::unix::fs::DirBuilderExt;
-        let private =
-            [paths.definitions(), paths.autostart(), paths.runs(), paths.logs(), paths.lib.clone()];
+        let private = [
+            paths.definitions(),
+            paths.autostart(),
+            paths.hooks(),
+            paths.runs(),
+            paths.logs(),
+            paths.endings(),
+        ];
         for directory in private.iter().chain([&paths.run]) {
             fs::DirBuilder::new()
                 .recursive(true)
@@ -135,30 +141,54 @@ impl Store {
         Ok(())
     }
 
-    /// Says whether autostart has been done since the host booted, and that it is done now.
+    /// Says whether autostart has been done since the host booted, and that it is done now. The
+    /// marker holds which boot that was: the run directory need not be one that is new with each.
     pub(super) fn first_since_boot(&self) -> Result<bool> {
         let marker = self.paths.run.join("autostarted");
-        match File::create_new(&marker) {
-            Ok(_) => Ok(true),
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(e) => Err(failed("create", &marker, e)),
+        let boot = Path::new("/proc/sys/kernel/random/boot_id");
+        let boot = fs::read(boot).map_err(|e| failed("read", boot, e))?;
+        match fs::read(&marker) {
+            Ok(marked) if marked == boot => return Ok(false),
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                return Err(failed("read", &marker, e));
+            }
+            _ => {}
         }
+        replace(&marker, &boot, false).map_err(|e| failed("write", &marker, e))?;
+        Ok(true)
     }
 
     /// Files of one run of a domain.
-    pub(super) fn run_files(&self, uuid: Uuid) -> RunFiles {
+    pub(super) fn run_files(&self, uuid: Uuid, name: &str) -> RunFiles {
+        let [socket, exit, _] = self.files_of_run(uuid);
+        RunFiles { socket, exit, log: self.log_file(name) }
+    }
+
+    /// Socket, exit and record: what goes with a run.
+    fn files_of_run(&self, uuid: Uuid) -> [PathBuf; 3] {
         let file = |extension| self.paths.runs().join(format!("{uuid}.{extension}"));
-        RunFiles { socket: file("sock"), exit: file("exit") }
+        ["sock", "exit", "xml"].map(file)
+    }
+
+    /// What a supervisor leaves when its container has ended.
+    pub(super) fn exit_file(&self, uuid: Uuid) -> PathBuf {
+        let [_, exit, _] = self.files_of_run(uuid);
+        exit
+    }
+
+    fn log_file(&self, name: &str) -> PathBuf {
+        self.paths.logs().join(format!("{name}.log"))
     }
 
     fn record_file(&self, uuid: Uuid) -> PathBuf {
-        self.paths.runs().join(format!("{uuid}.xml"))
+        let [_, _, record] = self.files_of_run(uuid);
+        record
     }
 
     /// The domain's log, for what its supervisor prints.
     pub(super) fn log(&self, name: &str) -> Result<File> {
         use std::os::unix::fs::OpenOptionsExt;
-        let path = self.paths.logs().join(format!("{name}.log"));
+        let path = self.log_file(name);
         let mut options = File::options();
         options.append(true).create(true).mode(0o600);
         options.open(&path).map_err(|e| failed("open log", &path, e))
@@ -198,8 +228,7 @@ impl Store {
 
     /// Removes all files of a run that is over.
     pub(super) fn forget_run(&self, uuid: Uuid) -> Result<()> {
-        let RunFiles { socket, exit } = self.run_files(uuid);
-        for file in [socket, exit, self.record_file(uuid)] {
+        for file in self.files_of_run(uuid) {
             remove(&file).map_err(|e| failed("remove", &file, e))?;
         }
         Ok(())
@@ -265,7 +294,7 @@ fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>> {
 }
 
 /// Replaces a file by way of a temporary one, so that a reader sees the old or the new text.
-fn replace(file: &Path, text: &[u8], durable: bool) -> io::Result<()> {
+pub(super) fn replace(file: &Path, text: &[u8], durable: bool) -> io::Result<()> {
     let mut temporary = file.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = PathBuf::from(temporary);
@@ -291,14 +320,14 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-fn remove(file: &Path) -> io::Result<()> {
+pub(super) fn remove(file: &Path) -> io::Result<()> {
     match fs::remove_file(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,
     }
 }
 
-fn failed(attempt: &str, path: &Path, cause: io::Error) -> Error {
+pub(super) fn failed(attempt: &str, path: &Path, cause: io::Error) -> Error {
     Error::system(format!("cannot {attempt} {}", path.display()), cause)
 }
 

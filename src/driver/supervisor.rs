@@ -16,7 +16,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::{Mutex, mpsc};
 
 use super::program::Program;
-use crate::container::protocol::{self, Exit, Message, Request};
+use crate::container::protocol::{self, End, Message, Request};
 use crate::error::{Error, ErrorCode, Result};
 use crate::plan::Plan;
 use crate::sys::{fd, pidfd};
@@ -43,15 +43,17 @@ type Answer = (Message, Vec<OwnedFd>);
 /// What a supervisor says on its own.
 #[derive(Debug)]
 pub(super) enum Notice {
-    /// The container restarted itself.
-    Rebooted {
+    /// Init ended and the container was started anew.
+    Restarted {
         /// Process ID of the new init.
         init: u32,
         /// The new init.
         pidfd: OwnedFd,
+        /// How the one before ended.
+        end: End,
     },
     /// Init ended.
-    Exited(Exit),
+    Ended(End),
 }
 
 impl Supervisor {
@@ -114,6 +116,15 @@ impl Supervisor {
         self.answer(&mut answers).await
     }
 
+    /// Tells it that whatever follows is the end. One that cannot be told is no more, or will be
+    /// ended as a process.
+    pub(super) fn forbid_restart(&self) {
+        let socket = self.socket.get_ref().as_fd();
+        if let Err(error) = protocol::send(socket, &Request::Destroy, &[]) {
+            tracing::debug!("cannot reach supervisor {}: {error}", self.pid);
+        }
+    }
+
     /// Waits until a supervisor that was just executed listens for daemons to come.
     pub(super) async fn listening(&self) -> Result<()> {
         match self.answer(&mut *self.answers.lock().await).await? {
@@ -169,10 +180,10 @@ impl Supervisor {
                 }
             };
             match message {
-                Message::Exited(exit) => return Some(Notice::Exited(exit)),
-                Message::Rebooted { init } => {
+                Message::Ended(end) => return Some(Notice::Ended(end)),
+                Message::Restarted { init, end } => {
                     let init = u32::try_from(init).ok()?;
-                    return Some(Notice::Rebooted { init, pidfd: fds.pop()? });
+                    return Some(Notice::Restarted { init, pidfd: fds.pop()?, end });
                 }
                 answer => self.inbox.send(Some((answer, fds))).ok()?,
             }
