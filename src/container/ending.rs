@@ -118,11 +118,7 @@ mod tests {
         assert_eq!(text(Exit::Signal(2)), "the container powered off");
         assert_eq!(text(Exit::Dumped(11)), "init was killed by signal 11 (SIGSEGV), core dumped");
         let failure = Failure { attempt: "fork".into(), path: String::new(), errno: 11 };
-        let end = End {
-            out_of_memory: true,
-            not_restarted: Some(failure),
-            ..end(Exit::Signal(9))
-        };
+        let end = End { out_of_memory: true, not_restarted: Some(failure), ..end(Exit::Signal(9)) };
         assert_eq!(
             end.to_string(),
             "init was killed by signal 9 (SIGKILL), out of memory; it was not started anew: \

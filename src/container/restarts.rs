@@ -75,8 +75,7 @@ impl Restarts {
         let asked = self.to_reboot.take();
         let to_reboot = asked.is_some_and(|asked| asked.elapsed() < REBOOT_PATIENCE);
         let counted = self.count_oom_kills();
-        let out_of_memory =
-            exit == Exit::Signal(Signal::SIGKILL as i32) && counted > self.counted;
+        let out_of_memory = exit == Exit::Signal(Signal::SIGKILL as i32) && counted > self.counted;
         self.counted = counted;
         End { exit, cause: Cause::of(exit, to_reboot), out_of_memory, not_restarted: None }
     }

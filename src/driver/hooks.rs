@@ -117,8 +117,8 @@ async fn call(program: &Path, hook: Hook, name: &str, document: &[u8]) -> Result
     let [operation, phase] = hook.arguments();
     let what = || format!("{} {name} {operation} {phase}", program.display());
     let failed = |how: String| Error::new(ErrorCode::HookScriptFailed, how);
-    let (mut child, output) =
-        spawn(program, [name, operation, phase, "-"]).map_err(|e| failed(format!("{}: {e}", what())))?;
+    let (mut child, output) = spawn(program, [name, operation, phase, "-"])
+        .map_err(|e| failed(format!("{}: {e}", what())))?;
     let ended = tokio::time::timeout(PATIENCE, communicate(&mut child, output, document)).await;
     let (status, said) = match ended {
         Ok(ended) => ended.map_err(|e| failed(format!("{}: {e}", what())))?,
@@ -224,7 +224,12 @@ impl Driver {
     }
 
     /// Calls the programs meanwhile for a container that runs; a failure ends it.
-    pub(super) fn call_meanwhile(self: &Arc<Self>, hook: Hook, domain: &Arc<Domain>, run: &Arc<Run>) {
+    pub(super) fn call_meanwhile(
+        self: &Arc<Self>,
+        hook: Hook,
+        domain: &Arc<Domain>,
+        run: &Arc<Run>,
+    ) {
         let (driver, domain, run) = (self.clone(), domain.clone(), run.clone());
         tokio::spawn(async move {
             let _turn = domain.patient_turn().await;

@@ -127,7 +127,9 @@ impl Kind {
             b"init" => Self::Init,
             b"runit" | b"runit-init" => Self::Runit,
             _ if name.starts_with(b"systemd") => Self::Systemd,
-            _ if name.starts_with(b"busybox") && (first.ends_with(b"/init") || first == b"init") => {
+            _ if name.starts_with(b"busybox")
+                && (first.ends_with(b"/init") || first == b"init") =>
+            {
                 Self::Busybox
             }
             _ => Self::Other,
@@ -191,7 +193,8 @@ fn open_initctl(pid: u32) -> Result<Option<fs::File>> {
         let found = file.metadata().map_err(failed)?;
         let is_hosts = |host: fs::Metadata| (host.dev(), host.ino()) == (found.dev(), found.ino());
         // A container whose root is the host's own, or shares its /run.
-        if found.file_type().is_fifo() && !fs::metadata(Path::new("/").join(path)).is_ok_and(is_hosts)
+        if found.file_type().is_fifo()
+            && !fs::metadata(Path::new("/").join(path)).is_ok_and(is_hosts)
         {
             return Ok(Some(file));
         }

@@ -7,10 +7,10 @@ use tokio::sync::broadcast;
 
 use super::config::{Config, Paths};
 use super::domain::{Domain, Run};
+use super::hooks::{Hook, Hooks};
 use super::lifecycle::State;
 use super::program::Program;
-use super::hooks::{Hook, Hooks};
-use super::run::{meet, shutoff_reason, what_ended};
+use super::run::{meet, reason, shutoff_reason, what_ended};
 use super::store::{Record, Store};
 use super::supervisor::{Process, Supervisor};
 use super::systemd::Systemd;
@@ -101,7 +101,7 @@ impl Driver {
     }
 
     async fn take_over(self: &Arc<Self>, record: Record) -> Result<()> {
-        let Record { supervisor, reason, group, mut live } = record;
+        let Record { supervisor, paused: was_paused, reason, group, mut live } = record;
         let domain = self.registry.claim(live.uuid, &live.name)?;
         let group = Group::at(&self.layout, group);
         let socket = self.store.run_files(live.uuid, &live.name).socket;
@@ -122,6 +122,12 @@ impl Driver {
             return self.bury(&domain, live.id, group, &live).await;
         }
         let paused = run.group.is_frozen()?;
+        // Somebody may have stopped it, or let it go on, while no daemon was there.
+        let reason = match paused {
+            _ if paused == was_paused => reason,
+            true => reason::PAUSED_USER,
+            false => reason::RUNNING_UNPAUSED,
+        };
         domain.publish(|snapshot| {
             snapshot.live = Some(Arc::new(live));
             snapshot.state = if paused { State::Paused } else { State::Running };

@@ -217,7 +217,8 @@ impl Driver {
             Some(live) => {
                 let group = domain.run()?.group.path().to_owned();
                 let live = (**live).clone();
-                self.store.record(&Record { supervisor: live.id, reason, group, live })
+                let paused = state == State::Paused;
+                self.store.record(&Record { supervisor: live.id, paused, reason, group, live })
             }
             None => Ok(()),
         }

@@ -120,7 +120,8 @@ impl Driver {
 
     fn record(&self, supervisor: Option<u32>, group: &Group, live: &Document) -> Result<()> {
         let (group, live) = (group.path().to_owned(), live.clone());
-        self.store.record(&Record { supervisor, reason: reason::RUNNING_BOOTED, group, live })
+        let reason = reason::RUNNING_BOOTED;
+        self.store.record(&Record { supervisor, paused: false, reason, group, live })
     }
 
     /// Tells machined of a container and its init; one it does not hear of runs as well.

@@ -31,7 +31,9 @@ pub(super) struct Store {
 pub(super) struct Record {
     /// Process ID of its supervisor, once there is one.
     pub(super) supervisor: Option<u32>,
-    /// libvirt's reason for its state.
+    /// Whether it was suspended.
+    pub(super) paused: bool,
+    /// libvirt's reason for that.
     pub(super) reason: i32,
     /// Where its control groups are, below each hierarchy.
     pub(super) group: PathBuf,
@@ -196,13 +198,14 @@ impl Store {
 
     /// Writes what runs.
     pub(super) fn record(&self, record: &Record) -> Result<()> {
-        let Record { supervisor, reason, group, live } = record;
+        let Record { supervisor, paused, reason, group, live } = record;
         let file = self.record_file(live.uuid);
         let pid = supervisor.map_or_else(String::new, |pid| format!(" pid='{pid}'"));
+        let state = if *paused { "paused" } else { "running" };
         let mut place = Writer::new();
         place.empty("group", &[("path", &group.to_string_lossy())]);
         let text = format!(
-            "<domstatus reason='{reason}'{pid}>\n{}{}</domstatus>\n",
+            "<domstatus state='{state}' reason='{reason}'{pid}>\n{}{}</domstatus>\n",
             place.finish(),
             live.format(View::Live)
         );
@@ -263,6 +266,7 @@ fn read_record(file: &Path) -> Result<Record> {
     let (group, domain) = (child("group")?, child("domain")?);
     Ok(Record {
         supervisor: supervisor.map_err(|_| Error::xml(root.line, "a negative process ID"))?,
+        paused: root.required_attr("state")? == "paused",
         reason: number(root.required_attr("reason")?)?,
         group: group.required_attr("path")?.into(),
         live: Domain::parse_element(domain)?,
@@ -361,7 +365,15 @@ mod tests {
         store.save(&domain).unwrap();
         assert_eq!(store.definitions().unwrap(), [(domain.clone(), false)]);
         let group = PathBuf::from("/g");
-        store.record(&Record { supervisor: None, reason: 1, group, live: domain.clone() }).unwrap();
+        store
+            .record(&Record {
+                supervisor: None,
+                paused: false,
+                reason: 1,
+                group,
+                live: domain.clone(),
+            })
+            .unwrap();
         let records = store.records().unwrap();
         assert_eq!(records.iter().map(|it| &it.live).collect::<Vec<_>>(), [&domain]);
         fs::remove_dir_all(&directory).unwrap();

@@ -6,8 +6,8 @@ use super::limits::limits;
 use super::nodes::HostNode;
 use super::placement::place;
 use super::{
-    Host, Namespace, Placement, Plan, Present, Restart, RunFiles, capabilities, consoles, ids, init, links,
-    mounts, namespaces, nodes,
+    Host, Namespace, Placement, Plan, Present, Restart, RunFiles, capabilities, consoles, ids,
+    init, links, mounts, namespaces, nodes,
 };
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain, LifecycleAction};

@@ -54,7 +54,8 @@ fn domain(devices: &str) -> Domain {
 const ROOT: &str = "<filesystem><source dir='/srv/web'/><target dir='/'/></filesystem>";
 
 fn plan(domain: &Domain, host: &Host) -> crate::error::Result<Plan> {
-    let files = RunFiles { socket: "/run/x.sock".into(), exit: "/run/x.exit".into(), log: "/log/x".into() };
+    let files =
+        RunFiles { socket: "/run/x.sock".into(), exit: "/run/x.exit".into(), log: "/log/x".into() };
     build(domain, host, &Present::default(), Placement::default(), files)
 }
 
