@@ -23,13 +23,17 @@ const LIMIT: usize = 64 << 10;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
     /// The version 2 control group is there: get the container ready, but run nothing of it. The
-    /// namespaces that it takes from elsewhere come along. Not answered.
+    /// namespaces that it takes from elsewhere come along, and last a file to keep, the daemon's
+    /// record of this run. Not answered.
     Prepare,
     /// All control groups are there, and the run is on record: start the container. Answered by
     /// `Running` or `Failed`.
     Go,
     /// A daemon that was restarted asks what is there. Answered by `Running`.
     Attach,
+    /// A daemon that was restarted has no record of this run. Answered by `Done` with the file that
+    /// was kept, or `Refused`.
+    Record,
     /// Open a console anew. Answered by `Done` with a descriptor, or `Refused`.
     OpenConsole {
         /// Which console, from 0.

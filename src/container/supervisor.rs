@@ -60,13 +60,13 @@ fn supervise(plan: Plan, daemon: OwnedFd) -> Result<(), Failure> {
     rotate(&plan.files.log);
     say(format_args!("starting up: {}", plan.init.arguments.join(" ").escape_debug()));
     match prepare(&plan, &daemon) {
-        Ok(Some((listener, consoles, init))) => {
+        Ok(Some((listener, Started { consoles, init, record }))) => {
             let daemon = Some(daemon);
             let consoles = consoles.into_iter().map(Some).collect();
             let guard = Guard::new(plan.restart.is_possible() || !plan.links.is_empty())?;
             let restarts = Restarts::new(&plan);
             let mut supervisor =
-                Supervisor { plan, listener, daemon, consoles, init, guard, restarts };
+                Supervisor { plan, record, listener, daemon, consoles, init, guard, restarts };
             let result = supervisor.run();
             result.and(supervisor.listener.close())
         }
@@ -81,14 +81,19 @@ fn supervise(plan: Plan, daemon: OwnedFd) -> Result<(), Failure> {
     }
 }
 
-type Prepared = (Listener, Vec<Console>, start::Init);
+/// A container that runs, with what was given for it.
+struct Started {
+    consoles: Vec<Console>,
+    init: start::Init,
+    record: OwnedFd,
+}
 
 /// Starts the container after the daemon's word, or not at all without it.
 ///
 /// A daemon that comes after a crash finds a supervisor by its record and its socket. So the
 /// socket is there before the daemon, told so, makes the record, and nothing is started before
 /// the record is there.
-fn prepare(plan: &Plan, daemon: &OwnedFd) -> Result<Option<Prepared>, Failure> {
+fn prepare(plan: &Plan, daemon: &OwnedFd) -> Result<Option<(Listener, Started)>, Failure> {
     setsid().attempt("start a session", "")?;
     sys::set_signal(Signal::SIGPIPE, true).attempt("ignore", "SIGPIPE")?;
     chdir("/").attempt("change to", "/")?;
@@ -96,7 +101,7 @@ fn prepare(plan: &Plan, daemon: &OwnedFd) -> Result<Option<Prepared>, Failure> {
     let listener = Listener::bind(&plan.files.socket)?;
     let started = wait_and_start(plan, daemon);
     match started {
-        Ok(Some((consoles, init))) => Ok(Some((listener, consoles, init))),
+        Ok(Some(started)) => Ok(Some((listener, started))),
         Ok(None) => listener.close().map(|()| None),
         Err(failure) => {
             if let Err(left) = listener.close() {
@@ -107,15 +112,14 @@ fn prepare(plan: &Plan, daemon: &OwnedFd) -> Result<Option<Prepared>, Failure> {
     }
 }
 
-fn wait_and_start(
-    plan: &Plan,
-    daemon: &OwnedFd,
-) -> Result<Option<(Vec<Console>, start::Init)>, Failure> {
+fn wait_and_start(plan: &Plan, daemon: &OwnedFd) -> Result<Option<Started>, Failure> {
     protocol::send(daemon.as_fd(), &Message::Listening, &[]).attempt("tell the daemon", "")?;
     let hear = || protocol::receive::<Request>(daemon.as_fd()).attempt("hear from the daemon", "");
-    let Some((Request::Prepare, shared)) = hear()? else {
+    let Some((Request::Prepare, mut shared)) = hear()? else {
         return Ok(None);
     };
+    let record = shared.pop().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput));
+    let record = record.attempt("take the record", "")?;
     enter_shared(&plan.shared_namespaces, shared)?;
     let child = start::prepare(plan)?;
     let consoles = plan.consoles.iter().map(Console::open).collect::<Result<Vec<_>, _>>()?;
@@ -123,7 +127,7 @@ fn wait_and_start(
         // The daemon gave up, or died before it said Go.
         return child.abandon().map(|()| None);
     };
-    Ok(Some((consoles, child.go(&[])?)))
+    Ok(Some(Started { consoles, init: child.go(&[])?, record }))
 }
 
 /// Enters the namespaces that the container takes from elsewhere, for good: children inherit them,
@@ -146,6 +150,8 @@ fn enter_shared(kinds: &[Namespace], shared: Vec<OwnedFd>) -> Result<(), Failure
 
 struct Supervisor {
     plan: Plan,
+    /// The daemon's record of this run, as it was at the start.
+    record: OwnedFd,
     listener: Listener,
     /// The daemon, while one is connected.
     daemon: Option<OwnedFd>,
@@ -360,6 +366,10 @@ impl Supervisor {
             // What comes before it runs was heard.
             Request::Prepare => {}
             Request::Go | Request::Attach => self.announce_running(),
+            Request::Record => match self.record.try_clone().attempt("hand out the record", "") {
+                Ok(record) => self.send(&Message::Done, &[record.as_fd()]),
+                Err(failure) => self.send(&Message::Refused(failure), &[]),
+            },
             Request::Asked { to_reboot } => {
                 self.restarts.asked(to_reboot);
                 self.send(&Message::Done, &[]);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::domain::{Domain, Snapshot};
 use super::impact::{AFFECT_CONFIG, AFFECT_LIVE, Impact};
 use super::lifecycle::{Operation, State};
-use super::store::Record;
+use super::records::Record;
 use super::{Driver, EventKind, check_flags};
 use crate::error::{Error, ErrorCode, ErrorDomain, Result};
 use crate::model::{Domain as Document, NewPiece, Piece};

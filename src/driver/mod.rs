@@ -20,6 +20,8 @@ mod native;
 mod open;
 mod operations;
 mod program;
+mod records;
+mod recover;
 mod registry;
 mod run;
 mod schema;

@@ -10,8 +10,9 @@ use super::domain::{Domain, Run};
 use super::hooks::{Hook, Hooks};
 use super::lifecycle::State;
 use super::program::Program;
+use super::records::Record;
 use super::run::{meet, reason, shutoff_reason, what_ended};
-use super::store::{Record, Store};
+use super::store::Store;
 use super::supervisor::{Process, Supervisor};
 use super::systemd::Systemd;
 use super::{Driver, EVENT_BACKLOG, host, registry};
@@ -97,10 +98,10 @@ impl Driver {
                 tracing::error!("cannot take over domain '{name}': {error}");
             }
         }
-        Ok(())
+        self.recover().await
     }
 
-    async fn take_over(self: &Arc<Self>, record: Record) -> Result<()> {
+    pub(super) async fn take_over(self: &Arc<Self>, record: Record) -> Result<()> {
         let Record { supervisor, paused: was_paused, reason, group, mut live } = record;
         let domain = self.registry.claim(live.uuid, &live.name)?;
         let group = Group::at(&self.layout, group);

@@ -11,7 +11,8 @@ use super::event::EventKind;
 use super::hooks::Hook;
 use super::host::present;
 use super::lifecycle::{Lifecycle, Operation, State};
-use super::store::Record;
+use super::records::Record;
+use super::store::Store;
 use super::supervisor::{Notice, Supervisor, unexpected};
 use super::systemd::{Machine, Scope, machine};
 use crate::cgroup::Group;
@@ -93,7 +94,7 @@ impl Driver {
         scope: Option<&Scope>,
         live: &mut Document,
     ) -> Result<()> {
-        self.record(None, group, live)?;
+        self.store.record(&record(None, group, live))?;
         // It may make what the document names.
         self.hooks.call(Hook::Prepare, live).await?;
         let files = self.store.run_files(domain.uuid, &domain.name);
@@ -110,20 +111,15 @@ impl Driver {
             systemd.start_scope(scope, &domain.name, pid).await?;
         }
         group.create_birthplace(pid)?;
-        run.supervisor.prepare(&shared).await?;
+        live.id = Some(pid);
+        let record = Store::text(&record(Some(pid), group, live));
+        run.supervisor.prepare(shared, record.as_bytes()).await?;
         group.create_rest(&plan.limits, pid)?;
         run.supervisor.listening().await?;
-        live.id = Some(pid);
-        self.record(Some(pid), group, live)?;
+        self.store.write_record(domain.uuid, &record)?;
         meet(&run, &Request::Go, live).await?;
         self.register(domain, &run).await;
         self.hooks.call(Hook::Started, live).await
-    }
-
-    fn record(&self, supervisor: Option<u32>, group: &Group, live: &Document) -> Result<()> {
-        let (group, live) = (group.path().to_owned(), live.clone());
-        let reason = reason::RUNNING_BOOTED;
-        self.store.record(&Record { supervisor, paused: false, reason, group, live })
     }
 
     /// Tells machined of a container and its init; one it does not hear of runs as well.
@@ -318,6 +314,12 @@ pub(super) fn shutoff_reason(operation: Operation) -> i32 {
         Operation::Crash => reason::SHUTOFF_CRASHED,
         _ => reason::SHUTOFF_FAILED,
     }
+}
+
+/// A record of what is being started.
+fn record(supervisor: Option<u32>, group: &Group, live: &Document) -> Record {
+    let (group, live) = (group.path().to_owned(), live.clone());
+    Record { supervisor, paused: false, reason: reason::RUNNING_BOOTED, group, live }
 }
 
 /// Asks a supervisor for its container, and fills in what is only known while it runs.

@@ -1,8 +1,8 @@
-//! Definitions and records on disk: XML files and a few small ones, replaced as a whole.
+//! Files on disk: definitions, and what is written as a whole or not at all.
 //!
 //! A definition is synced before it takes its name, so that after a power cut there is the old or
-//! the new one. A record says what runs; it needs no sync, since nothing of it runs after a power
-//! cut. Names are checked by the model: none leads out of a directory.
+//! the new one. A record (`records.rs`) says what runs; it needs no sync, since nothing of it runs
+//! after a power cut. Names are checked by the model: none leads out of a directory.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -15,7 +15,7 @@ use super::config::Paths;
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain, View};
 use crate::plan::RunFiles;
-use crate::xml::{self, Limits, Writer};
+use crate::xml::{self, Limits};
 
 /// How the names of directories begin that are only there to be removed.
 const REMOVED: &str = ".removed-";
@@ -24,21 +24,6 @@ const REMOVED: &str = ".removed-";
 #[derive(Debug, Clone)]
 pub(super) struct Store {
     pub(super) paths: Paths,
-}
-
-/// What is known of a running container while no daemon is there to know it.
-#[derive(Debug)]
-pub(super) struct Record {
-    /// Process ID of its supervisor, once there is one.
-    pub(super) supervisor: Option<u32>,
-    /// Whether it was suspended.
-    pub(super) paused: bool,
-    /// libvirt's reason for that.
-    pub(super) reason: i32,
-    /// Where its control groups are, below each hierarchy.
-    pub(super) group: PathBuf,
-    /// The document it was started from.
-    pub(super) live: Domain,
 }
 
 impl Store {
@@ -167,7 +152,7 @@ impl Store {
     }
 
     /// Socket, exit and record: what goes with a run.
-    fn files_of_run(&self, uuid: Uuid) -> [PathBuf; 3] {
+    pub(super) fn files_of_run(&self, uuid: Uuid) -> [PathBuf; 3] {
         let file = |extension| self.paths.runs().join(format!("{uuid}.{extension}"));
         ["sock", "exit", "xml"].map(file)
     }
@@ -182,11 +167,6 @@ impl Store {
         self.paths.logs().join(format!("{name}.log"))
     }
 
-    fn record_file(&self, uuid: Uuid) -> PathBuf {
-        let [_, _, record] = self.files_of_run(uuid);
-        record
-    }
-
     /// The domain's log, for what its supervisor prints.
     pub(super) fn log(&self, name: &str) -> Result<File> {
         use std::os::unix::fs::OpenOptionsExt;
@@ -194,39 +174,6 @@ impl Store {
         let mut options = File::options();
         options.append(true).create(true).mode(0o600);
         options.open(&path).map_err(|e| failed("open log", &path, e))
-    }
-
-    /// Writes what runs.
-    pub(super) fn record(&self, record: &Record) -> Result<()> {
-        let Record { supervisor, paused, reason, group, live } = record;
-        let file = self.record_file(live.uuid);
-        let pid = supervisor.map_or_else(String::new, |pid| format!(" pid='{pid}'"));
-        let state = if *paused { "paused" } else { "running" };
-        let mut place = Writer::new();
-        place.empty("group", &[("path", &group.to_string_lossy())]);
-        let text = format!(
-            "<domstatus state='{state}' reason='{reason}'{pid}>\n{}{}</domstatus>\n",
-            place.finish(),
-            live.format(View::Live)
-        );
-        replace(&file, text.as_bytes(), false).map_err(|e| failed("write", &file, e))
-    }
-
-    /// Reads what ran when the last daemon ended. A record that cannot be read is reported and
-    /// kept: the container it meant may run still. One that was not written to its end is of a
-    /// start that did not happen.
-    pub(super) fn records(&self) -> Result<Vec<Record>> {
-        for file in files(&self.paths.runs(), "new")? {
-            remove(&file).map_err(|e| failed("remove", &file, e))?;
-        }
-        let mut records = Vec::new();
-        for file in files(&self.paths.runs(), "xml")? {
-            match read_record(&file) {
-                Ok(record) => records.push(record),
-                Err(error) => tracing::error!("skipping record {}: {error}", file.display()),
-            }
-        }
-        Ok(records)
     }
 
     /// Removes all files of a run that is over.
@@ -254,27 +201,8 @@ fn read_definition(file: &Path) -> Result<Domain> {
     Ok(domain)
 }
 
-fn read_record(file: &Path) -> Result<Record> {
-    let root = xml::parse_within(&read(file)?, Limits::STORED)?;
-    let number = |text: &str| -> Result<i32> {
-        text.parse().map_err(|_| Error::xml(root.line, format!("'{text}' is no number")))
-    };
-    let supervisor = root.attr("pid").map(number).transpose()?;
-    let supervisor = supervisor.map(u32::try_from).transpose();
-    let child =
-        |name| root.child(name).ok_or_else(|| Error::xml(root.line, format!("no <{name}>")));
-    let (group, domain) = (child("group")?, child("domain")?);
-    Ok(Record {
-        supervisor: supervisor.map_err(|_| Error::xml(root.line, "a negative process ID"))?,
-        paused: root.required_attr("state")? == "paused",
-        reason: number(root.required_attr("reason")?)?,
-        group: group.required_attr("path")?.into(),
-        live: Domain::parse_element(domain)?,
-    })
-}
-
 /// Reads a file.
-fn read(file: &Path) -> Result<String> {
+pub(super) fn read(file: &Path) -> Result<String> {
     let bytes = fs::read(file).map_err(|e| failed("read", file, e))?;
     String::from_utf8(bytes)
         .map_err(|_| Error::new(ErrorCode::XmlError, format!("{} is not UTF-8", file.display())))
@@ -282,7 +210,7 @@ fn read(file: &Path) -> Result<String> {
 
 /// Files of a directory with an extension, by name. Leftovers of an interrupted [`replace`] have
 /// another extension.
-fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+pub(super) fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     let list = || -> io::Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         for entry in fs::read_dir(directory)? {
@@ -338,6 +266,7 @@ pub(super) fn failed(attempt: &str, path: &Path, cause: io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::driver::records::Record;
     use crate::xml::{MAX_DEPTH, MAX_ELEMENTS};
 
     fn document(inner: &str) -> String {

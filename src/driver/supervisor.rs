@@ -1,7 +1,8 @@
 //! The daemon's end of one supervisor: its process and its socket.
 
+use std::ffi::CStr;
 use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -63,11 +64,12 @@ impl Supervisor {
             let (ours, theirs) =
                 socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
             fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+            let text = serde_json::to_vec(plan).map_err(io::Error::other)?;
             let child = Command::new(program.sealed()?)
                 .arg0(program.path())
                 .arg(&plan.name)
                 .env_clear()
-                .stdin(Stdio::from(in_memory(plan)?))
+                .stdin(Stdio::from(in_memory(c"nsvirt-plan", &text)?))
                 .stdout(Stdio::from(theirs))
                 .stderr(Stdio::from(log))
                 .spawn()?;
@@ -80,17 +82,9 @@ impl Supervisor {
 
     /// Connects to a supervisor that a former daemon started; `None` when there is none.
     pub(super) fn connect(pid: u32, path: &Path) -> Result<Option<Self>> {
-        use nix::errno::Errno;
-        let attempt = || -> io::Result<Option<Self>> {
-            let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-            let socket = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
-            match connect(socket.as_raw_fd(), &UnixAddr::new(path)?) {
-                Ok(()) => Self::new(pid, socket).map(Some),
-                Err(Errno::ENOENT | Errno::ECONNREFUSED) => Ok(None),
-                Err(error) => Err(error.into()),
-            }
-        };
-        attempt().map_err(|e| Error::system(format!("cannot connect to {}", path.display()), e))
+        let connected =
+            dial(path).and_then(|socket| socket.map(|it| Self::new(pid, it)).transpose());
+        connected.map_err(|e| Error::system(format!("cannot connect to {}", path.display()), e))
     }
 
     fn new(pid: u32, socket: OwnedFd) -> io::Result<Self> {
@@ -107,10 +101,13 @@ impl Supervisor {
     }
 
     /// Lets it get its container ready. The version 2 control group is there, and these are the
-    /// namespaces that come from elsewhere.
-    pub(super) async fn prepare(&self, shared: &[OwnedFd]) -> Result<()> {
-        let shared: Vec<_> = shared.iter().map(AsFd::as_fd).collect();
-        self.send(&Request::Prepare, &shared, &mut *self.answers.lock().await).await
+    /// namespaces that come from elsewhere. It keeps a copy of the record.
+    pub(super) async fn prepare(&self, mut given: Vec<OwnedFd>, record: &[u8]) -> Result<()> {
+        let record = in_memory(c"nsvirt-record", record)
+            .map_err(|e| Error::system("cannot hand the record to the supervisor", e))?;
+        given.push(record);
+        let given: Vec<_> = given.iter().map(AsFd::as_fd).collect();
+        self.send(&Request::Prepare, &given, &mut *self.answers.lock().await).await
     }
 
     /// Sends a request and waits for its answer, while somebody calls [`Self::next`].
@@ -255,10 +252,54 @@ impl Process {
     }
 }
 
-/// The plan as a file without a name, positioned at its start.
-fn in_memory(plan: &Plan) -> io::Result<OwnedFd> {
-    let mut file = File::from(memfd_create(c"nsvirt-plan", MFdFlags::MFD_CLOEXEC)?);
-    file.write_all(&serde_json::to_vec(plan).map_err(io::Error::other)?)?;
+/// Asks whoever listens at a path for the record of its run; `None` when nobody does.
+pub(super) async fn ask_record(path: &Path) -> Result<Option<String>> {
+    let asked = async {
+        let Some(socket) = dial(path)? else { return Ok(None) };
+        let socket = fd::watch(socket, Interest::READABLE)?;
+        protocol::send(socket.get_ref().as_fd(), &Request::Record, &[])?;
+        loop {
+            let mut ready = socket.readable().await?;
+            match ready.try_io(|it| protocol::receive::<Message>(it.get_ref().as_fd())) {
+                Err(_would_block) => {}
+                Ok(Ok(Some((Message::Done, mut fds)))) => {
+                    let mut file = File::from(fds.pop().ok_or(io::ErrorKind::InvalidData)?);
+                    let mut text = String::new();
+                    file.rewind()?;
+                    file.read_to_string(&mut text)?;
+                    return Ok(Some(text));
+                }
+                Ok(Ok(Some((Message::Refused(failure), _)))) => {
+                    return Err(io::Error::other(failure.to_string()));
+                }
+                // What it says on its own, meant for the daemon before.
+                Ok(Ok(Some(_))) => {}
+                Ok(Ok(None)) => return Ok(None),
+                Ok(Err(error)) => return Err(error),
+            }
+        }
+    };
+    let answer = tokio::time::timeout(PATIENCE, asked).await;
+    let answer = answer.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    answer.map_err(|e| Error::system(format!("cannot ask at {}", path.display()), e))
+}
+
+/// A connection to whoever listens at a path, if anybody does.
+fn dial(path: &Path) -> io::Result<Option<OwnedFd>> {
+    use nix::errno::Errno;
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
+    match connect(socket.as_raw_fd(), &UnixAddr::new(path)?) {
+        Ok(()) => Ok(Some(socket)),
+        Err(Errno::ENOENT | Errno::ECONNREFUSED) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A file without a name, positioned at its start.
+fn in_memory(name: &CStr, bytes: &[u8]) -> io::Result<OwnedFd> {
+    let mut file = File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(bytes)?;
     file.rewind()?;
     Ok(file.into())
 }

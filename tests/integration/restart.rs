@@ -318,3 +318,51 @@ fn a_broken_record_does_not_stop_the_daemon() {
     fs::remove_file(record).unwrap();
     host.start_daemon();
 }
+
+#[test]
+fn a_container_is_found_again_without_its_record() {
+    let name = "a_container_is_found_again_without_its_record";
+    let Some(mut host) = Host::new(name) else {
+        return;
+    };
+    let bystander = host.bystander();
+    let document = host.document("lost").element("<title>kept</title>");
+    let domain = host.bus().define(&document).unwrap();
+    domain.create().unwrap();
+    let before = domain.xml(0).unwrap();
+    let record = |domain: &Domain| {
+        let uuid: String = domain.property("UUID");
+        host.paths.runs().join(format!("{uuid}.xml"))
+    };
+    let (lost, whole) = (record(&domain), fs::read(record(&bystander)).unwrap());
+    domain.suspend().unwrap();
+    let broken: [Option<&[u8]>; 4] = [None, Some(b""), Some(b"<domstatus"), Some(&whole)];
+    for bytes in broken {
+        host.kill_daemon();
+        match bytes {
+            None => fs::remove_file(&lost).unwrap(),
+            Some(bytes) => fs::write(&lost, bytes).unwrap(),
+        }
+        host.start_daemon();
+        let domain = again(&host, &domain);
+        assert_eq!(domain.state(), (3, 1), "{bytes:?}");
+        assert_eq!(domain.xml(0).unwrap(), before);
+        assert!(fs::read_to_string(&lost).unwrap().contains("<name>lost</name>"));
+        again(&host, &bystander).assert_answers();
+    }
+    let domain = again(&host, &domain);
+    domain.resume().unwrap();
+    domain.assert_answers();
+    domain.destroy().unwrap();
+    // With nobody who has it, and nobody who runs.
+    domain.create().unwrap();
+    let supervisor = Process::open(domain.id()).unwrap();
+    host.kill_daemon();
+    supervisor.kill_and_wait();
+    fs::write(&lost, "").unwrap();
+    host.start_daemon();
+    let domain = again(&host, &domain);
+    assert_eq!(domain.state().0, 5);
+    domain.create().unwrap();
+    domain.assert_answers();
+}
