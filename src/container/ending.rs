@@ -117,12 +117,12 @@ mod tests {
         assert_eq!(text(Exit::Status(3)), "init exited with status 3");
         assert_eq!(text(Exit::Signal(2)), "the container powered off");
         assert_eq!(text(Exit::Dumped(11)), "init was killed by signal 11 (SIGSEGV), core dumped");
-        let failure = Failure { attempt: "fork".into(), path: String::new(), errno: 11 };
+        let failure = Failure { attempt: "fork".into(), path: String::new(), errno: 1 };
         let end = End { out_of_memory: true, not_restarted: Some(failure), ..end(Exit::Signal(9)) };
         assert_eq!(
             end.to_string(),
             "init was killed by signal 9 (SIGKILL), out of memory; it was not started anew: \
-             cannot fork: Resource temporarily unavailable"
+             cannot fork: Operation not permitted"
         );
     }
 }
