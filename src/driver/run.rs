@@ -13,7 +13,7 @@ use super::host::present;
 use super::lifecycle::{Lifecycle, Operation, State};
 use super::records::Record;
 use super::store::Store;
-use super::supervisor::{Notice, Supervisor, unexpected};
+use super::supervisor::{Notice, unexpected};
 use super::systemd::{Machine, Scope, machine};
 use crate::cgroup::Group;
 use crate::container::protocol::{Cause, End, LinkNames, Message, Request};
@@ -53,7 +53,9 @@ impl Driver {
             None => Group::new(&self.layout, partition, &domain.name),
         };
         self.store.forget_run(domain.uuid)?;
-        match self.launch(domain, &group, scope.as_ref(), &mut live).await {
+        let launched = self.launch(domain, &group, scope.as_ref(), &mut live).await;
+        self.spare.refill();
+        match launched {
             Ok(()) => {
                 domain.publish(|snapshot| {
                     snapshot.live = Some(Arc::new(live));
@@ -101,19 +103,19 @@ impl Driver {
         let plan = &plan::build(live, &self.host, &present(live)?, placement(group), files)?;
         let shared = self.open_shared(live)?;
         self.hooks.call(Hook::Start, live).await?;
-        let supervisor = Supervisor::spawn(&self.supervisor, plan, self.store.log(&domain.name)?)?;
+        let log = self.store.log(&domain.name)?;
+        let supervisor = self.spare.take()?;
         let pid = supervisor.pid;
         let run = Arc::new(Run::new(supervisor, group.clone()));
         domain.set_run(Some(run.clone()));
         tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
-        // Meanwhile the supervisor starts up on another processor.
         if let (Some(systemd), Some(scope)) = (&self.systemd, scope) {
             systemd.start_scope(scope, &domain.name, pid).await?;
         }
         group.create_birthplace(pid)?;
         live.id = Some(pid);
         let record = Store::text(&record(Some(pid), group, live));
-        run.supervisor.prepare(shared, record.as_bytes()).await?;
+        run.supervisor.prepare(plan, log, &record, &shared).await?;
         group.create_rest(&plan.limits, pid)?;
         run.supervisor.listening().await?;
         self.store.write_record(domain.uuid, &record)?;
