@@ -20,6 +20,7 @@
 //! mounts die with the child's namespace.
 
 mod account;
+mod begin;
 mod child;
 mod console;
 mod console_log;
