@@ -208,6 +208,17 @@ mod tests {
     }
 
     #[test]
+    fn the_last_words_are_heard_of_one_that_did_not_listen() {
+        let kind = SockType::SeqPacket;
+        let (a, b) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        send(b.as_fd(), &Request::Go, &[]).unwrap();
+        send(a.as_fd(), &Message::Done, &[]).unwrap();
+        drop(a);
+        assert_eq!(receive::<Message>(b.as_fd()).unwrap().unwrap().0, Message::Done);
+        assert!(receive::<Message>(b.as_fd()).unwrap().is_none());
+    }
+
+    #[test]
     fn what_is_no_message_is_an_error() {
         let kind = SockType::SeqPacket;
         let (a, b) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC).unwrap();
