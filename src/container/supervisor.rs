@@ -276,9 +276,9 @@ impl Supervisor {
     fn finish(&mut self, end: End) -> Result<(), Failure> {
         let file = &self.plan.files.exit;
         let text = serde_json::to_vec(&end).map_err(io::Error::other).attempt("write", "")?;
-        fs::write(file, text).attempt("write", file.display())?;
+        let written = fs::write(file, text).attempt("write", file.display());
         self.tell(&Message::Ended(end), false);
-        Ok(())
+        written
     }
 
     fn accept(&mut self) {

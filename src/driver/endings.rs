@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::lifecycle::Operation;
+use super::run::reason;
 use super::store::{Store, failed, remove, replace};
-use crate::container::protocol::End;
+use crate::container::protocol::{Cause, End};
 use crate::error::{Error, Result};
 
 /// The last end of a domain.
@@ -58,4 +60,25 @@ fn read<T: serde::de::DeserializeOwned>(file: PathBuf) -> Result<Option<T>> {
     };
     let read = serde_json::from_slice(&bytes);
     read.map(Some).map_err(|e| Error::system(format!("cannot read {}", file.display()), e))
+}
+
+/// What the end of a run was, which its supervisor has seen or not.
+pub(super) fn what_ended(end: Option<&End>) -> Operation {
+    match end {
+        Some(End { not_restarted: None, cause: Cause::PowerOff | Cause::Reboot, .. }) => {
+            Operation::End
+        }
+        Some(End { not_restarted: None, cause: Cause::Crash, .. }) => Operation::Crash,
+        Some(_) | None => Operation::Fail,
+    }
+}
+
+/// libvirt's reason for a domain's being shut off after an operation that ends it.
+pub(super) fn shutoff_reason(operation: Operation) -> i32 {
+    match operation {
+        Operation::Destroy => reason::SHUTOFF_DESTROYED,
+        Operation::End => reason::SHUTOFF_SHUTDOWN,
+        Operation::Crash => reason::SHUTOFF_CRASHED,
+        _ => reason::SHUTOFF_FAILED,
+    }
 }

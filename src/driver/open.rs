@@ -10,11 +10,12 @@ use tokio::sync::broadcast;
 
 use super::config::{Config, Paths};
 use super::domain::{Domain, Run};
+use super::endings::{shutoff_reason, what_ended};
 use super::hooks::{Hook, Hooks};
 use super::lifecycle::State;
 use super::program::Program;
 use super::records::Record;
-use super::run::{meet, reason, shutoff_reason, what_ended};
+use super::run::{meet, reason};
 use super::spare::Spare;
 use super::store::Store;
 use super::supervisor::{Process, Supervisor};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Driver;
 use super::domain::{Domain, Run};
-use super::endings::Ending;
+use super::endings::{Ending, shutoff_reason, what_ended};
 use super::event::EventKind;
 use super::hooks::Hook;
 use super::host::present;
@@ -162,6 +162,7 @@ impl Driver {
 
     /// Follows one run to its end, whoever ends it.
     pub(super) async fn watch(self: Arc<Self>, domain: Arc<Domain>, run: Arc<Run>) {
+        let mut told = None;
         while let Some(notice) = run.supervisor.next().await {
             match notice {
                 Notice::Restarted { init, pidfd, end } => {
@@ -171,14 +172,17 @@ impl Driver {
                     // Its network devices, for one, are new.
                     self.call_meanwhile(Hook::Started, &domain, &run);
                 }
-                Notice::Ended(end) => tracing::info!("domain '{}': {end}", domain.name),
+                Notice::Ended(end) => {
+                    tracing::info!("domain '{}': {end}", domain.name);
+                    told = Some(end);
+                }
             }
         }
         run.supervisor.process.ended().await;
         // Whoever has the turn now may be the one who ended it.
         let turn = domain.patient_turn().await;
         if domain.run().is_ok_and(|current| Arc::ptr_eq(&current, &run)) {
-            let end = self.end_of_run(&domain);
+            let end = told.or_else(|| self.end_of_run(&domain));
             self.finish(&domain, &run, what_ended(end.as_ref()), end).await;
         }
         drop(turn);
@@ -294,27 +298,6 @@ impl Driver {
         let forgotten = self.store.forget_run(domain.uuid);
         self.call_after(Hook::Release, live).await;
         removed.and(unlinked).and(forgotten)
-    }
-}
-
-/// What the end of a run was, which its supervisor has seen or not.
-pub(super) fn what_ended(end: Option<&End>) -> Operation {
-    match end {
-        Some(End { not_restarted: None, cause: Cause::PowerOff | Cause::Reboot, .. }) => {
-            Operation::End
-        }
-        Some(End { not_restarted: None, cause: Cause::Crash, .. }) => Operation::Crash,
-        Some(_) | None => Operation::Fail,
-    }
-}
-
-/// libvirt's reason for a domain's being shut off after an operation that ends it.
-pub(super) fn shutoff_reason(operation: Operation) -> i32 {
-    match operation {
-        Operation::Destroy => reason::SHUTOFF_DESTROYED,
-        Operation::End => reason::SHUTOFF_SHUTDOWN,
-        Operation::Crash => reason::SHUTOFF_CRASHED,
-        _ => reason::SHUTOFF_FAILED,
     }
 }
 
