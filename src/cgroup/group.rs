@@ -244,15 +244,15 @@ impl Group {
         }
     }
 
-    /// Whether the container is suspended, as the kernel says.
+    /// Whether the container is suspended, as the kernel says. One whose group somebody has removed
+    /// is in another, and goes on.
     pub fn is_frozen(&self) -> Result<bool> {
-        if let Some(payload) = self.v2(PAYLOAD) {
-            return Ok(read(&payload.join("cgroup.events"))?.lines().any(|it| it == "frozen 1"));
-        }
-        match self.v1_with("freezer", PAYLOAD) {
-            Some(freezer) => Ok(read(&freezer.join("freezer.state"))?.trim() == "FROZEN"),
-            None => Ok(false),
-        }
+        let (file, frozen) = match (self.v2(PAYLOAD), self.v1_with("freezer", PAYLOAD)) {
+            (Some(payload), _) => (payload.join("cgroup.events"), "frozen 1"),
+            (None, Some(freezer)) => (freezer.join("freezer.state"), "FROZEN"),
+            (None, None) => return Ok(false),
+        };
+        Ok(file.exists() && read(&file)?.lines().any(|it| it.trim() == frozen))
     }
 
     /// Waits until what was killed is gone, and, where version 2 tells, until nothing is left.
@@ -297,7 +297,7 @@ impl Group {
 
     /// Removes the groups with all below them; groups that are gone are fine.
     pub fn remove(&self) -> Result<()> {
-        self.layout.hierarchies.iter().try_for_each(|hierarchy| {
+        let each = self.layout.hierarchies.iter().map(|hierarchy| {
             // The usual ones by name, deepest first; only when that fails somebody made more.
             let mut usual = DIRECTORIES.iter().rev().map(|below| self.directory(hierarchy, below));
             let group = self.directory(hierarchy, "");
@@ -305,7 +305,9 @@ impl Group {
             removed
                 .or_else(|_| directory::remove_tree(&group))
                 .map_err(|e| failed("remove control group", &group, e))
-        })
+        });
+        // Whatever is in one of them, the others go.
+        each.fold(Ok(()), Result::and)
     }
 }
 
@@ -328,7 +330,15 @@ fn reread(mut file: &File) -> io::Result<String> {
 }
 
 fn create(hierarchy: &Hierarchy, group: &Path) -> Result<()> {
-    directory::create(hierarchy, group).map_err(|e| failed("create control group", group, e))
+    directory::create(hierarchy, group).map_err(|e| match e.kind() {
+        // The kernel's word for it, which says nothing to a reader.
+        io::ErrorKind::WouldBlock => error(format!(
+            "cannot create control group {}: a group above it has as many or as deep ones as its \
+             cgroup.max.descendants and cgroup.max.depth allow",
+            group.display()
+        )),
+        _ => failed("create control group", group, e),
+    })
 }
 
 pub(super) fn read(path: &Path) -> Result<String> {

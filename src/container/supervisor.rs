@@ -58,11 +58,11 @@ fn take_over() -> Result<OwnedFd, Failure> {
 }
 
 fn supervise(daemon: OwnedFd) -> Result<(), Failure> {
-    let Some((Request::Prepare, fds)) = hear(&daemon)? else {
+    let started = hear(&daemon).and_then(|told| match told {
+        Some((Request::Prepare, fds)) => start(Given::take(fds)?, &daemon),
         // The daemon needs none any more.
-        return Ok(());
-    };
-    let started = Given::take(fds).and_then(|given| start(given, &daemon));
+        _ => Ok(None),
+    });
     match started {
         Ok(Some(Started { plan, record, listener, consoles, init, guard })) => {
             let daemon = Some(daemon);

@@ -113,8 +113,7 @@ impl Driver {
         let domain = self.registry.claim(live.uuid, &live.name)?;
         let group = Group::at(&self.layout, group);
         let socket = self.store.run_files(live.uuid, &live.name).socket;
-        let connected = supervisor.map(|pid| Supervisor::connect(pid, &socket)).transpose()?;
-        let Some(supervisor) = connected.flatten() else {
+        let Some(supervisor) = Supervisor::connect(&socket)? else {
             return self.bury(&domain, supervisor, group, &live).await;
         };
         let run = Arc::new(Run::new(supervisor, group.clone()));
@@ -153,8 +152,10 @@ impl Driver {
         group: Group,
         live: &Document,
     ) -> Result<()> {
-        if let Some(pid) = pid.filter(|pid| group.has_supervisor(*pid))
+        // The number may be another's by now; what is opened first and in the group then is not.
+        if let Some(pid) = pid
             && let Ok(Some(dying)) = Process::open(pid)
+            && group.has_supervisor(pid)
         {
             // Its socket is gone, so it is on its last lines; they are short.
             if tokio::time::timeout(END_PATIENCE, dying.ended()).await.is_err() {

@@ -1,6 +1,6 @@
 //! Records of what runs, one per container, for the daemons to come.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use uuid::Uuid;
 
@@ -83,13 +83,31 @@ impl Store {
         let child =
             |name| root.child(name).ok_or_else(|| Error::xml(root.line, format!("no <{name}>")));
         let (group, domain) = (child("group")?, child("domain")?);
+        let live = Domain::parse_element(domain)?;
         Ok(Record {
             supervisor: supervisor.map_err(|_| Error::xml(root.line, "a negative process ID"))?,
             paused: root.required_attr("state")? == "paused",
             reason: number(root.required_attr("reason")?)?,
-            group: group.required_attr("path")?.into(),
-            live: Domain::parse_element(domain)?,
+            group: group_of(&live.name, group.required_attr("path")?)?,
+            live,
         })
+    }
+}
+
+/// The place of a domain's groups. What is in there ends with the domain, so no other is taken.
+fn group_of(domain: &str, path: &str) -> Result<PathBuf> {
+    let path = PathBuf::from(path);
+    let own = format!("{domain}.libvirt-lxc");
+    let is_its = path.file_name().is_some_and(|name| {
+        name.as_encoded_bytes() == own.as_bytes() || name.as_encoded_bytes().ends_with(b".scope")
+    });
+    let leads_down = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    match is_its && leads_down {
+        true => Ok(path),
+        false => Err(Error::new(
+            ErrorCode::XmlError,
+            format!("'{}' is no place of the control groups of '{domain}'", path.display()),
+        )),
     }
 }
 

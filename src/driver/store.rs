@@ -294,7 +294,7 @@ mod tests {
 
         store.save(&domain).unwrap();
         assert_eq!(store.definitions().unwrap(), [(domain.clone(), false)]);
-        let group = PathBuf::from("/g");
+        let group = PathBuf::from("machine/a.libvirt-lxc");
         store
             .record(&Record {
                 supervisor: None,

@@ -12,7 +12,9 @@ use std::time::Duration;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket, socketpair};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, socketpair, sockopt,
+};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Mutex, mpsc};
@@ -84,16 +86,24 @@ impl Supervisor {
         self.process
     }
 
-    /// Connects to a supervisor that a former daemon started; `None` when there is none.
-    pub(super) fn connect(pid: u32, path: &Path) -> Result<Option<Self>> {
-        let connected =
-            dial(path).and_then(|socket| socket.map(|it| Self::new(pid, it)).transpose());
-        connected.map_err(|e| Error::system(format!("cannot connect to {}", path.display()), e))
+    /// Connects to a supervisor that a former daemon started; `None` when there is none. Which
+    /// process it is the kernel says: a number on record may be another's by now.
+    pub(super) fn connect(path: &Path) -> Result<Option<Self>> {
+        let connect = || -> io::Result<Option<Self>> {
+            let Some(socket) = dial(path)? else { return Ok(None) };
+            let Some((pid, process)) = peer(&socket)? else { return Ok(None) };
+            Self::of(pid, process, socket).map(Some)
+        };
+        connect().map_err(|e| Error::system(format!("cannot connect to {}", path.display()), e))
     }
 
     fn new(pid: u32, socket: OwnedFd) -> io::Result<Self> {
         let process =
             Process::open(pid)?.ok_or_else(|| io::Error::from_raw_os_error(nix::libc::ESRCH))?;
+        Self::of(pid, process, socket)
+    }
+
+    fn of(pid: u32, process: Process, socket: OwnedFd) -> io::Result<Self> {
         let (inbox, answers) = mpsc::unbounded_channel();
         Ok(Self {
             pid,
@@ -314,6 +324,17 @@ fn dial(path: &Path) -> io::Result<Option<OwnedFd>> {
         Err(Errno::ENOENT | Errno::ECONNREFUSED) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The process that listens at the other end (`unix(7)`, `SO_PEERCRED`), if it does still.
+fn peer(socket: &OwnedFd) -> io::Result<Option<(u32, Process)>> {
+    let pid = getsockopt(socket, sockopt::PeerCredentials)?.pid();
+    let pid = u32::try_from(pid).map_err(io::Error::other)?;
+    let Some(process) = Process::open(pid)? else { return Ok(None) };
+    // The listener was there when its process was opened, so that was no other of the same number.
+    let mut fds = [PollFd::new(socket.as_fd(), PollFlags::empty())];
+    let hung_up = poll(&mut fds, PollTimeout::ZERO)? != 0;
+    Ok((!hung_up).then_some((pid, process)))
 }
 
 /// A file without a name, positioned at its start.

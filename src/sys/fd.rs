@@ -55,7 +55,7 @@ const MOST: usize = 64;
 pub fn receive(socket: BorrowedFd<'_>, limit: usize) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     let mut bytes = vec![0; limit];
     let mut control = nix::cmsg_space!([RawFd; MOST]);
-    let (length, truncated, fds) = {
+    let (length, fds) = {
         let mut iov = [IoSliceMut::new(&mut bytes)];
         let flags = MsgFlags::MSG_CMSG_CLOEXEC;
         let socket = socket.as_raw_fd();
@@ -67,6 +67,10 @@ pub fn receive(socket: BorrowedFd<'_>, limit: usize) -> io::Result<(Vec<u8>, Vec
                 result => break result?,
             }
         };
+        if message.flags.contains(MsgFlags::MSG_CTRUNC) {
+            // There is room for all that are ever sent, so it is this process that takes no more.
+            return Err(io::Error::from_raw_os_error(libc::EMFILE));
+        }
         let mut fds = Vec::new();
         for item in message.cmsgs()? {
             if let ControlMessageOwned::ScmRights(raw) = item {
@@ -74,11 +78,11 @@ pub fn receive(socket: BorrowedFd<'_>, limit: usize) -> io::Result<(Vec<u8>, Vec
                 fds.extend(raw.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
             }
         }
-        (message.bytes, message.flags.intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC), fds)
+        if message.flags.contains(MsgFlags::MSG_TRUNC) {
+            return Err(io::Error::from_raw_os_error(libc::EMSGSIZE));
+        }
+        (message.bytes, fds)
     };
-    if truncated {
-        return Err(io::Error::from_raw_os_error(libc::EMSGSIZE));
-    }
     bytes.truncate(length);
     Ok((bytes, fds))
 }

@@ -10,7 +10,7 @@ use crate::support::{Domain, Host, Step, until};
 /// Writes the call into a file beside it, with the document's first line.
 const NOTES: &str = "echo \"${0##*/} $* $(head -n 1)\" >>\"${0%/*}/calls\"";
 
-fn hook(host: &Host, name: &str, script: &str) {
+pub fn hook(host: &Host, name: &str, script: &str) {
     let path = host.paths.hooks().join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     // Replaced as a whole: the one before may be running.

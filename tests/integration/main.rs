@@ -18,6 +18,7 @@ mod bounds;
 mod differential;
 mod endings;
 mod ends;
+mod faults;
 mod files;
 mod filesystems;
 mod fuzz_findings;

@@ -44,23 +44,26 @@ fn arguments(process: u32) -> Vec<String> {
 }
 
 /// Of any thread: the daemon executes it beside everything else.
-fn children(process: u32) -> Vec<u32> {
-    let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap();
-    let of = |task: std::io::Result<fs::DirEntry>| {
-        fs::read_to_string(task.unwrap().path().join("children")).unwrap_or_default()
+pub fn children(process: u32) -> Vec<u32> {
+    // One that is gone has none.
+    let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else { return Vec::new() };
+    let of = |task: fs::DirEntry| {
+        fs::read_to_string(task.path().join("children")).unwrap_or_default()
     };
-    let text: Vec<String> = tasks.map(of).collect();
+    let text: Vec<String> = tasks.flatten().map(of).collect();
     text.iter().flat_map(|it| it.split_whitespace()).map(|it| it.parse().unwrap()).collect()
+}
+
+/// The supervisor that waits for a container, if one does now.
+pub fn spare(daemon: u32) -> Option<u32> {
+    let is_spare = |it: &u32| arguments(*it).last().is_some_and(|it| it.trim().is_empty());
+    children(daemon).into_iter().find(is_spare)
 }
 
 #[test]
 fn one_waits_for_its_container_and_ends_with_the_daemon() {
     let Some(mut host) = Host::new("one_waits_for_its_container_and_ends_with_the_daemon") else {
         return;
-    };
-    let spare = |daemon| {
-        let is_spare = |it: &u32| arguments(*it).last().is_some_and(|it| it.trim().is_empty());
-        children(daemon).into_iter().find(is_spare)
     };
     let daemon = host.daemon_pid();
     until("a supervisor waits", || spare(daemon).is_some());

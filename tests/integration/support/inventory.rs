@@ -124,7 +124,7 @@ pub fn hierarchies() -> Vec<PathBuf> {
 }
 
 /// Directories below a directory, deepest last.
-fn below(directory: &Path, found: &mut Vec<PathBuf>) {
+pub fn below(directory: &Path, found: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(directory) else {
         return;
     };
