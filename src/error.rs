@@ -50,6 +50,8 @@ pub enum ErrorCode {
     OperationUnsupported = 84,
     /// The document is not what the schema allows.
     XmlInvalidSchema = 92,
+    /// A domain has no such device.
+    DeviceMissing = 99,
 }
 
 impl ErrorCode {
@@ -76,6 +78,7 @@ impl ErrorCode {
             Self::Overflow => "numerical overflow",
             Self::OperationUnsupported => "Operation not supported",
             Self::XmlInvalidSchema => "XML document failed to validate against schema",
+            Self::DeviceMissing => "device not found",
         }
     }
 }

@@ -15,7 +15,7 @@ use super::systemd::{Machine, Scope, machine};
 use crate::cgroup::Group;
 use crate::container::protocol::{LinkNames, Message, Request};
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Domain as Document, LiveInterface};
+use crate::model::Domain as Document;
 use crate::network::Netlink;
 use crate::plan::{self, Placement, Plan};
 use crate::sys::pidfd;
@@ -42,6 +42,7 @@ impl Driver {
         document: &Document,
     ) -> Result<()> {
         let mut live = document.clone();
+        live.devices.name_all();
         let partition = live.partition.get_or_insert_with(|| self.partition.clone());
         let scope = self.systemd.as_ref().map(|_| Scope::new(partition, &domain.name, random()));
         let group = match &scope {
@@ -251,17 +252,15 @@ pub(super) async fn meet(
     match (answer, fds.pop()) {
         (Message::Running { init, consoles, links }, Some(pidfd)) => {
             run.set_init(init.try_into().unwrap_or_default(), pidfd);
-            for (number, (console, path)) in
-                live.devices.consoles.iter_mut().zip(consoles).enumerate()
-            {
-                console.alias = Some(format!("console{number}"));
+            live.devices.name_all();
+            for (console, path) in live.devices.consoles.iter_mut().zip(consoles) {
                 console.tty = Some(path);
             }
             for (interface, LinkNames { host, guest }) in
                 live.devices.interfaces.iter_mut().zip(links)
             {
                 interface.guest = Some(guest);
-                interface.live = Some(LiveInterface { target: host, ..LiveInterface::default() });
+                interface.live.get_or_insert_default().target = host;
             }
             Ok(())
         }

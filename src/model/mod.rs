@@ -48,7 +48,8 @@ pub use clock::{Clock, ClockBasis, ClockOffset};
 pub use cpu::Cpu;
 pub use cputune::{Bandwidth, CpuTune, Scheduler, SchedulerKind};
 pub use devices::{
-    AccessMode, CharacterSource, Console, Controller, ControllerKind, DeviceFamily, Devices,
+    AccessMode, Changed, CharacterSource, Console, Controller, ControllerKind, Device, DeviceChange,
+    DeviceFamily, DeviceKind, Devices,
     DirectMode, Disk, DiskBus, DiskDevice, DiskDriver, DiskSource, Filesystem, FilesystemDriver,
     FilesystemDriverKind, FilesystemSource, FilterReference, GuestReset, HostDevice,
     HostDeviceSource, Interface, InterfaceAddress, InterfaceSocket, InterfaceSource, LinkBandwidth,
