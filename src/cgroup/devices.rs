@@ -3,10 +3,10 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::plan::{DeviceKind, DeviceRule};
-use crate::sys::bpf::{Instruction, attach_device_program};
+use crate::sys::bpf::{Instruction, attach_device_program, replace_device_program};
 
 /// Allows a group of version 1 these devices and no other. The kernel takes this only while there
 /// are no groups below; those made later inherit it.
@@ -20,6 +20,30 @@ pub(super) fn allow_only_v1(
         fs::write(group.join("devices.allow"), format!("{kind} *:* m"))?;
     }
     devices.iter().try_for_each(|rule| fs::write(group.join("devices.allow"), line(rule)))
+}
+
+/// Allows groups of version 1, each below the one before, what is new in a list of rules, and no
+/// longer what is missing from it. Groups that the container has made itself lose what their parent
+/// loses, and are left to decide what else they have.
+pub(super) fn change_v1(
+    groups: &[PathBuf],
+    before: &[DeviceRule],
+    after: &[DeviceRule],
+) -> io::Result<()> {
+    let gone = before.iter().filter(|rule| !after.contains(rule));
+    for (rule, group) in gone.flat_map(|rule| groups.iter().map(move |group| (rule, group))) {
+        fs::write(group.join("devices.deny"), line(rule))?;
+    }
+    // Again those that overlap with what was denied; what is allowed already stays so.
+    for (rule, group) in after.iter().flat_map(|rule| groups.iter().map(move |it| (rule, it))) {
+        fs::write(group.join("devices.allow"), line(rule))?;
+    }
+    Ok(())
+}
+
+/// Allows a group of version 2 these devices instead of those it was allowed before, at once.
+pub(super) fn change_v2(group: &Path, devices: &[DeviceRule], make_nodes: bool) -> io::Result<()> {
+    replace_device_program(File::open(group)?.as_fd(), &program(devices, make_nodes))
 }
 
 /// A rule as version 1 reads it.

@@ -13,14 +13,19 @@
 //! 4. The supervisor reports, then relays consoles and answers the daemon until init ends
 //!    ([`supervisor`], [`console`]).
 //!
+//! Devices that come and go meanwhile are the daemon's to decide; it executes the program once more
+//! for each of them, as a [`helper`], and the supervisor goes on by the plan that follows ([`adopt`]).
+//!
 //! A failure anywhere before exec comes back as one [`protocol::Failure`] and leaves nothing: the
 //! mounts die with the child's namespace.
 
 mod account;
+mod adopt;
 mod child;
 mod console;
 mod console_log;
 mod guard;
+pub mod helper;
 mod links;
 mod listener;
 mod owners;

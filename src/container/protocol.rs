@@ -14,16 +14,31 @@ use serde::{Deserialize, Serialize};
 use crate::sys;
 pub use crate::sys::pidfd::Exit;
 
+pub mod task;
+
 /// Longest message, in bytes. The plan is not a message, it is read from a file.
 const LIMIT: usize = 64 << 10;
 
 /// From the daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
-    /// The run is on record: start the container. Answered by `Running` or `Failed`.
+    /// The run is on record: start the container. Descriptors come along, of shared namespaces and
+    /// loop devices. Answered by `Running` or `Failed`.
     Go,
     /// A daemon that was restarted asks what is there. Answered by `Running`.
     Attach,
+    /// Ask for the plan the container runs by. Answered by `Done` with a descriptor of a file that
+    /// holds it.
+    TellPlan,
+    /// Devices have come or gone: from now on the container runs, and starts again, by another
+    /// plan, whose file comes along, and after it the loop devices that are new in it. Answered by
+    /// `Done` or `Refused`; then everything is as before.
+    Adopt {
+        /// Process ID of the init that this was done to.
+        init: i32,
+        /// What the plan's links are called, in its order.
+        links: Vec<LinkNames>,
+    },
     /// Open a console anew. Answered by `Done` with a descriptor, or `Refused`.
     OpenConsole {
         /// Which console, from 0.
@@ -75,8 +90,10 @@ pub enum Message {
 pub struct LinkNames {
     /// On the host; None if there is no end.
     pub host: Option<String>,
-    /// In the container.
+    /// In the container, when it was made.
     pub guest: String,
+    /// Its number in the container; None for one that is removed by its end on the host.
+    pub index: Option<u32>,
 }
 
 /// A step that failed: what was attempted, on what, and the errno.
@@ -170,7 +187,7 @@ mod tests {
         let message = Message::Running {
             init: 7,
             consoles: vec!["/dev/pts/3".into()],
-            links: vec![LinkNames { host: None, guest: "eth0".into() }],
+            links: vec![LinkNames { host: None, guest: "eth0".into(), index: Some(2) }],
         };
         send(a.as_fd(), &message, &[a.as_fd()]).unwrap();
         send(a.as_fd(), &Message::Exited(Exit::Signal(1)), &[]).unwrap();

@@ -17,11 +17,12 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{chdir, setsid};
 
+use super::adopt::{self, Loops};
 use super::console::Console;
 use super::guard::Guard;
 use super::listener::Listener;
 use super::placement::{self, Groups};
-use super::protocol::{self, Attempt, Exit, Failure, Message, Request};
+use super::protocol::{self, Attempt, Exit, Failure, LinkNames, Message, Request};
 use super::start;
 use crate::plan::{Namespace, Plan};
 use crate::sys::{self, pidfd, tty};
@@ -54,11 +55,12 @@ fn take_over() -> Result<(Plan, OwnedFd), Failure> {
 
 fn supervise(plan: Plan, daemon: OwnedFd) -> Result<(), Failure> {
     match prepare(&plan, &daemon) {
-        Ok(Some((listener, consoles, init))) => {
+        Ok(Some((listener, Started { consoles, init, loops }))) => {
             let daemon = Some(daemon);
             let consoles = consoles.into_iter().map(Some).collect();
             let guard = Guard::new(plan.restart_on_reboot || !plan.links.is_empty())?;
-            let mut supervisor = Supervisor { plan, listener, daemon, consoles, init, guard };
+            let mut supervisor =
+                Supervisor { plan, listener, daemon, consoles, init, loops, guard };
             let result = supervisor.run();
             result.and(supervisor.listener.close())
         }
@@ -73,14 +75,19 @@ fn supervise(plan: Plan, daemon: OwnedFd) -> Result<(), Failure> {
     }
 }
 
-type Prepared = (Listener, Vec<Console>, start::Init);
+/// What a supervisor has of its container from the start.
+struct Started {
+    consoles: Vec<Console>,
+    init: start::Init,
+    loops: Loops,
+}
 
 /// Starts the container after the daemon's word, or not at all without it.
 ///
 /// A daemon that comes after a crash finds a supervisor by its record and its socket. So the
 /// socket is there before the daemon, told so, makes the record, and nothing is started before
 /// the record is there.
-fn prepare(plan: &Plan, daemon: &OwnedFd) -> Result<Option<Prepared>, Failure> {
+fn prepare(plan: &Plan, daemon: &OwnedFd) -> Result<Option<(Listener, Started)>, Failure> {
     setsid().attempt("start a session", "")?;
     sys::set_signal(Signal::SIGPIPE, true).attempt("ignore", "SIGPIPE")?;
     chdir("/").attempt("change to", "/")?;
@@ -88,7 +95,7 @@ fn prepare(plan: &Plan, daemon: &OwnedFd) -> Result<Option<Prepared>, Failure> {
     let listener = Listener::bind(&plan.files.socket)?;
     let started = wait_and_start(plan, daemon);
     match started {
-        Ok(Some((consoles, init))) => Ok(Some((listener, consoles, init))),
+        Ok(Some(started)) => Ok(Some((listener, started))),
         Ok(None) => listener.close().map(|()| None),
         Err(failure) => {
             if let Err(left) = listener.close() {
@@ -99,19 +106,18 @@ fn prepare(plan: &Plan, daemon: &OwnedFd) -> Result<Option<Prepared>, Failure> {
     }
 }
 
-fn wait_and_start(
-    plan: &Plan,
-    daemon: &OwnedFd,
-) -> Result<Option<(Vec<Console>, start::Init)>, Failure> {
+fn wait_and_start(plan: &Plan, daemon: &OwnedFd) -> Result<Option<Started>, Failure> {
     protocol::send(daemon.as_fd(), &Message::Listening, &[]).attempt("tell the daemon", "")?;
     let request = protocol::receive::<Request>(daemon.as_fd());
-    let Some((Request::Go, shared)) = request.attempt("hear from the daemon", "")? else {
+    let Some((Request::Go, mut shared)) = request.attempt("hear from the daemon", "")? else {
         // The daemon gave up, or died before it said Go.
         return Ok(None);
     };
+    let loops = shared.split_off(plan.shared_namespaces.len().min(shared.len()));
+    let loops = Loops::new(plan, loops)?;
     enter_shared(&plan.shared_namespaces, shared)?;
     let consoles = plan.consoles.iter().map(Console::open).collect::<Result<Vec<_>, _>>()?;
-    Ok(Some((consoles, start::start(plan, &[])?)))
+    Ok(Some(Started { consoles, init: start::start(plan, &[])?, loops }))
 }
 
 /// Enters the namespaces that the container takes from elsewhere, for good: children inherit them,
@@ -140,6 +146,7 @@ struct Supervisor {
     /// The host's side of each console; one that failed is given up, the container goes on.
     consoles: Vec<Option<Console>>,
     init: start::Init,
+    loops: Loops,
     guard: Guard,
 }
 
@@ -300,7 +307,7 @@ impl Supervisor {
     fn hear(&mut self) {
         let Some(daemon) = &self.daemon else { return };
         match protocol::receive::<Request>(daemon.as_fd()) {
-            Ok(Some((request, _))) => self.answer(request),
+            Ok(Some((request, fds))) => self.answer(request, fds),
             Ok(None) => self.daemon = None,
             Err(error) => {
                 eprintln!("nsvirt-lxc: cannot understand the daemon: {error}");
@@ -309,8 +316,16 @@ impl Supervisor {
         }
     }
 
-    fn answer(&mut self, request: Request) {
+    fn answer(&mut self, request: Request, fds: Vec<OwnedFd>) {
         match request {
+            Request::TellPlan => match adopt::written(&self.plan) {
+                Ok(plan) => self.send(&Message::Done, &[plan.as_fd()]),
+                Err(failure) => self.send(&Message::Refused(failure), &[]),
+            },
+            Request::Adopt { init, links } => match self.adopt(init, links, fds) {
+                Ok(()) => self.send(&Message::Done, &[]),
+                Err(failure) => self.send(&Message::Refused(failure), &[]),
+            },
             Request::Go | Request::Attach => self.announce_running(),
             Request::OpenConsole { console } => match self.open_console(console) {
                 Ok(client) => self.send(&Message::Done, &[client.as_fd()]),
@@ -328,6 +343,22 @@ impl Supervisor {
                 }
             }
         }
+    }
+
+    /// Goes on by another plan, unless what it says was done to a container that is no more.
+    fn adopt(
+        &mut self,
+        init: i32,
+        links: Vec<LinkNames>,
+        fds: Vec<OwnedFd>,
+    ) -> Result<(), Failure> {
+        if init != self.init.pid {
+            let attempt = "change its devices: the container has restarted itself meanwhile";
+            return Err(Failure { attempt: attempt.to_owned(), path: String::new(), errno: 0 });
+        }
+        let Self { plan, init, guard, loops, .. } = self;
+        *plan = adopt::adopt(plan, init, guard, loops, links, fds)?;
+        Ok(())
     }
 
     fn open_console(&self, number: usize) -> Result<OwnedFd, Failure> {

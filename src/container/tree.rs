@@ -24,7 +24,7 @@ use crate::plan::{Device, DeviceKind, Plan, RootSource, Source, Step, attributes
 use crate::sys::mount::{self as mounts, DetachedMount};
 
 /// Where the kernel's file systems are, and where nothing else may pretend to be.
-const KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
+pub(super) const KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
 
 /// Builds the tree of the plan and makes it this process's `/`.
 ///
@@ -63,7 +63,7 @@ fn open_sources(
 }
 
 /// A copy of a part of the host, with what is mounted below it.
-fn clone_tree(path: &Path) -> io::Result<DetachedMount> {
+pub(super) fn clone_tree(path: &Path) -> io::Result<DetachedMount> {
     mounts::clone_tree(&CString::new(path.as_os_str().as_bytes())?, true)
 }
 
@@ -133,12 +133,12 @@ fn carry_out(
     }
 }
 
-fn links(path: &str) -> Links {
+pub(super) fn links(path: &str) -> Links {
     let is_kernels = KERNEL.iter().any(|top| Path::new(path).starts_with(top));
     if is_kernels { Links::Refused } else { Links::Inside }
 }
 
-fn make_node(path: &str, device: Device, mode: u32) -> io::Result<()> {
+pub(super) fn make_node(path: &str, device: Device, mode: u32) -> io::Result<()> {
     let (parent, name) = place::parent(Path::new(path), links(path))?;
     let kind = match device.kind {
         DeviceKind::Block => SFlag::S_IFBLK,
@@ -155,7 +155,7 @@ fn link(path: &str, target: &str) -> io::Result<()> {
 }
 
 /// Unmounts what is at paths below a mount, wherever that is: its own path may lead elsewhere.
-fn empty(mount: &DetachedMount, paths: &[PathBuf]) -> nix::Result<()> {
+pub(super) fn empty(mount: &DetachedMount, paths: &[PathBuf]) -> nix::Result<()> {
     fchdir(mount)?;
     paths.iter().try_for_each(|path| clear(path))?;
     chdir("/")
@@ -173,7 +173,7 @@ fn clear(path: &Path) -> nix::Result<()> {
 }
 
 /// A mount of something that is not the host's: new, or in the tree already.
-fn inside(source: &Source, wanted: u64) -> io::Result<DetachedMount> {
+pub(super) fn inside(source: &Source, wanted: u64) -> io::Result<DetachedMount> {
     match source {
         Source::New { kind, options } => {
             let options: Vec<(&str, &str)> =
@@ -202,7 +202,7 @@ fn clone_inside(path: &str, recursive: bool) -> io::Result<DetachedMount> {
 }
 
 /// Takes rights away from a mount and all that is mounted below it.
-fn restrict(mount: DetachedMount, attributes: u64) -> io::Result<DetachedMount> {
+pub(super) fn restrict(mount: DetachedMount, attributes: u64) -> io::Result<DetachedMount> {
     if attributes != 0 {
         mounts::set_attributes(mount.as_fd(), attributes, 0, true)?;
     }
@@ -225,7 +225,7 @@ fn volume(prepared: &Prepared, number: usize) -> io::Result<&DetachedMount> {
 }
 
 /// Mounts on a path, which is made as a directory or an empty file when it is missing.
-fn attach(mount: &DetachedMount, target: &str) -> Result<(), Failure> {
+pub(super) fn attach(mount: &DetachedMount, target: &str) -> Result<(), Failure> {
     let kind = fstat(mount).attempt("examine what goes on", target)?.st_mode & SFlag::S_IFMT.bits();
     let is_directory = kind == SFlag::S_IFDIR.bits();
     let make = if is_directory { place::directory } else { place::file };

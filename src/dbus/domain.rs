@@ -32,6 +32,18 @@ pub(super) async fn call(
     call: &Message,
 ) -> Result<Message, Fault> {
     match member {
+        "AttachDevice" => {
+            let (text, flags): (String, u32) = arguments(call)?;
+            driver.attach_device(domain, &text, flags).await?;
+        }
+        "DetachDevice" => {
+            let (text, flags): (String, u32) = arguments(call)?;
+            driver.detach_device(domain, &text, flags).await?;
+        }
+        "UpdateDevice" => {
+            let (text, flags): (String, u32) = arguments(call)?;
+            driver.update_device(domain, &text, flags).await?;
+        }
         "Create" => driver.create(domain, arguments(call)?).await?,
         "Destroy" => driver.destroy(domain, arguments(call)?).await?,
         "Reboot" => driver.reboot(domain, arguments(call)?).await?,

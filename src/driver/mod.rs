@@ -6,9 +6,12 @@
 //! is frozen, when it is empty.
 
 mod config;
+mod devices;
 mod domain;
 mod event;
+mod helper;
 mod host;
+mod images;
 mod impact;
 mod init_request;
 pub mod lifecycle;
@@ -17,6 +20,7 @@ mod namespaces;
 mod native;
 mod open;
 mod operations;
+mod plug;
 mod program;
 mod registry;
 mod run;

@@ -8,6 +8,7 @@ use super::Driver;
 use super::domain::{Domain, Run};
 use super::event::EventKind;
 use super::host::present;
+use super::images;
 use super::lifecycle::{Operation, State};
 use super::store::Record;
 use super::supervisor::{Notice, Supervisor, unexpected};
@@ -50,10 +51,13 @@ impl Driver {
             None => Group::new(&self.layout, partition, &domain.name),
         };
         let files = self.store.run_files(domain.uuid);
-        let present = present(&live)?;
+        let images = images::attach(&live)?;
+        let mut present = present(&live)?;
+        present.images = images.iter().map(|it| (it.target.clone(), it.device)).collect();
+        let loops = images.into_iter().map(|image| image.held).collect();
         let plan = plan::build(&live, &self.host, &present, placement(&group), files)?;
         self.store.forget_run(domain.uuid)?;
-        match self.launch(domain, &plan, &group, scope.as_ref(), &mut live).await {
+        match self.launch(domain, &plan, &group, scope.as_ref(), loops, &mut live).await {
             Ok(()) => {
                 domain.publish(|snapshot| {
                     snapshot.live = Some(Arc::new(live));
@@ -82,9 +86,11 @@ impl Driver {
         plan: &Plan,
         group: &Group,
         scope: Option<&Scope>,
+        loops: Vec<OwnedFd>,
         live: &mut Document,
     ) -> Result<()> {
-        let shared = self.open_shared(live)?;
+        let mut shared = self.open_shared(live)?;
+        shared.extend(loops);
         self.record(None, group, live)?;
         let supervisor = Supervisor::spawn(&self.supervisor, plan, self.store.log(&domain.name)?)?;
         let pid = supervisor.pid;
@@ -256,11 +262,15 @@ pub(super) async fn meet(
             for (console, path) in live.devices.consoles.iter_mut().zip(consoles) {
                 console.tty = Some(path);
             }
-            for (interface, LinkNames { host, guest }) in
-                live.devices.interfaces.iter_mut().zip(links)
-            {
-                interface.guest = Some(guest);
-                interface.live.get_or_insert_default().target = host;
+            for (number, interface) in live.devices.interfaces.iter_mut().enumerate() {
+                // Those of one that runs have their names on record, and may be others by now.
+                let names = match &interface.guest {
+                    Some(guest) => links.iter().find(|names| names.guest == *guest),
+                    None => links.get(number),
+                };
+                let Some(LinkNames { host, guest, .. }) = names else { continue };
+                interface.guest = Some(guest.clone());
+                interface.live.get_or_insert_default().target.clone_from(host);
             }
             Ok(())
         }
@@ -308,7 +318,7 @@ fn refused(domain: &Domain) -> Error {
 }
 
 /// An error, and what went wrong while undoing.
-fn also(error: Error, undone: Result<()>) -> Error {
+pub(super) fn also(error: Error, undone: Result<()>) -> Error {
     match undone {
         Ok(()) => error,
         Err(left) => Error { message: format!("{}; then {left}", error.message), ..error },

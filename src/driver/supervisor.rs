@@ -225,7 +225,7 @@ impl Process {
 }
 
 /// The plan as a file without a name, positioned at its start.
-fn in_memory(plan: &Plan) -> io::Result<OwnedFd> {
+pub(super) fn in_memory(plan: &Plan) -> io::Result<OwnedFd> {
     let mut file = File::from(memfd_create(c"nsvirt-plan", MFdFlags::MFD_CLOEXEC)?);
     file.write_all(&serde_json::to_vec(plan).map_err(io::Error::other)?)?;
     file.rewind()?;

@@ -46,6 +46,8 @@ pub fn build(
         shared_namespaces: shared,
         root,
         steps: mounts::steps(domain, host, &nodes).into_iter().chain(steps).collect(),
+        nodes,
+        loops: present.images.iter().map(|(name, _)| name.clone()).collect(),
         volumes,
         hostname: own_name.then(|| init::hostname(&domain.name)),
         consoles: consoles::consoles(domain)?,

@@ -11,6 +11,7 @@ mod capabilities;
 mod changes;
 mod consoles;
 mod filesystems;
+mod hotplug;
 mod ids;
 mod init;
 mod limits;
@@ -28,12 +29,13 @@ mod tests;
 pub use arch::guest_archs;
 pub use build::build;
 pub use changes::{block_changes, cpu_changes, memory_changes};
+pub use hotplug::{MountPart, Part, coming, going};
 pub use limits::{
     BlockDevice, DeviceLimit, Limit, Limits, Setting, shares_of_weight, weight_of_shares,
 };
 pub use links::host_links;
 pub use namespaces::shared as shared_namespaces;
-pub use nodes::{Device, DeviceKind, DeviceRule, device_paths, has_usb};
+pub use nodes::{Device, DeviceKind, DeviceRule, HostNode, Image, device_paths, has_usb, images};
 pub use placement::{MemoryPolicy, Node};
 pub use usb::HostUsb;
 
@@ -114,6 +116,8 @@ pub struct Present {
     pub block_devices: Vec<(String, BlockDevice)>,
     /// What is at the paths of disks, host devices and clocks: a device, or something else.
     pub devices: Vec<(String, Option<Device>)>,
+    /// Loop devices of disks that are files, by the disks' names.
+    pub images: Vec<(String, Device)>,
     /// USB devices.
     pub usb: Vec<HostUsb>,
     /// Network devices.
@@ -232,6 +236,11 @@ pub struct Plan {
     pub root: Root,
     /// What is then done to the tree, in order.
     pub steps: Vec<Step>,
+    /// Those of the steps that make nodes for devices of the document.
+    pub nodes: Vec<HostNode>,
+    /// Loop devices that last as long as the container, by the disks' names: their descriptors come
+    /// with [`Go`](crate::container::protocol::Request::Go), after those of namespaces.
+    pub loops: Vec<String>,
     /// UTS host name, where it is the container's to choose.
     pub hostname: Option<String>,
     /// The container's terminals; the first is init's controlling terminal.

@@ -230,6 +230,11 @@ impl Disk {
         self.kept.iter().find(|element| element.name == name)
     }
 
+    /// Whether others may have it at the same time.
+    pub fn is_shareable(&self) -> bool {
+        self.kept("shareable").is_some()
+    }
+
     fn has_attribute(&self, name: &str) -> bool {
         self.kept_attributes.iter().any(|(key, _)| key == name)
     }
