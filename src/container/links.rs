@@ -88,9 +88,8 @@ impl Links {
         self.note = plan.files.link_note();
         let mut inside = Inside::open(pid)?;
         let mut host = Netlink::open().attempt("configure the host's network", "")?;
-        let made = plan.links.iter().try_for_each(|link| {
-            self.make_one(link, &mut host, &mut inside)
-        });
+        let made =
+            plan.links.iter().try_for_each(|link| self.make_one(link, &mut host, &mut inside));
         self.inside = Some(inside);
         made?;
         // 1.

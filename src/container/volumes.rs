@@ -37,7 +37,8 @@ fn mount(volume: &Volume) -> Result<DetachedMount, Failure> {
             let image = open(path, *readonly).attempt("open image", path.display())?;
             expect(&image, path, "regular file", Metadata::is_file)?;
             let kind = kind(&image, volume)?;
-            loop_device::lock(&image, *readonly).attempt("have for itself image", path.display())?;
+            loop_device::lock(&image, *readonly)
+                .attempt("have for itself image", path.display())?;
             let (device, name) = loop_device::attach(&image, *readonly)
                 .attempt("show by a loop device image", path.display())?;
             let mount = mount_device(&name, kind, *readonly);

@@ -12,11 +12,11 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::Driver;
 use super::domain::{Domain, Run};
 use super::supervisor::Process;
-use super::Driver;
-use crate::container::protocol::task::{Action, Outcome, Task};
 use crate::container::protocol;
+use crate::container::protocol::task::{Action, Outcome, Task};
 use crate::error::{Error, ErrorCode, Result};
 use crate::plan::IdMaps;
 use crate::sys::fd;
@@ -83,8 +83,7 @@ impl Driver {
                 .stderr(Stdio::from(File::from(log)))
                 .spawn()?;
             let process = Process::open(child.id())?;
-            let process =
-                process.ok_or_else(|| io::Error::from_raw_os_error(nix::libc::ESRCH))?;
+            let process = process.ok_or_else(|| io::Error::from_raw_os_error(nix::libc::ESRCH))?;
             Ok(Helper { process, socket: fd::watch(ours, Interest::READABLE)? })
         };
         spawn().map_err(|e| {

@@ -50,8 +50,8 @@ fn attach_one(image: &Image<'_>) -> Result<Attached> {
         return Err(Error::new(ErrorCode::ConfigUnsupported, text));
     }
     loop_device::lock(&file, shared).map_err(|e| failed("have for itself", e))?;
-    let (held, _) = loop_device::attach(&file, readonly)
-        .map_err(|e| failed("show by a loop device", e))?;
+    let (held, _) =
+        loop_device::attach(&file, readonly).map_err(|e| failed("show by a loop device", e))?;
     let number = held.metadata().map_err(|e| failed("examine the device of", e))?.rdev();
     let (major, minor) = (libc::major(number), libc::minor(number));
     let device = Device { kind: DeviceKind::Block, major, minor };

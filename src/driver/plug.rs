@@ -14,9 +14,7 @@ use super::supervisor::unexpected;
 use crate::container::protocol::task::{Action, Outcome};
 use crate::container::protocol::{LinkNames, Message, Request};
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{
-    Changed, DeviceChange, DeviceKind, Devices, Domain as Document, LinkState,
-};
+use crate::model::{Changed, DeviceChange, DeviceKind, Devices, Domain as Document, LinkState};
 use crate::plan::{self, Link, Part, Plan};
 
 /// A change that is possible as far as can be known, and not begun.
@@ -37,7 +35,10 @@ enum Step {
     Nothing,
     Make(Part),
     Remove(Part),
-    Turn { link: Link, back: Link },
+    Turn {
+        link: Link,
+        back: Link,
+    },
 }
 
 impl Driver {
@@ -161,7 +162,8 @@ impl Plug<'_> {
         }
         if let Some(LinkNames { host, guest, .. }) = made {
             let interfaces = &mut live.devices.interfaces;
-            if let Some(interface) = interfaces.iter_mut().find(|it| it.guest == Some(guest.clone()))
+            if let Some(interface) =
+                interfaces.iter_mut().find(|it| it.guest == Some(guest.clone()))
             {
                 interface.live.get_or_insert_default().target = host;
             }

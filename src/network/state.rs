@@ -99,12 +99,8 @@ impl State {
         const NAME: u16 = 3;
         const TRAFFIC: u16 = 23;
         let index = number(payload, 4)?;
-        let mut state = Self {
-            index,
-            name: String::new(),
-            mac: String::new(),
-            traffic: Traffic::default(),
-        };
+        let mut state =
+            Self { index, name: String::new(), mac: String::new(), traffic: Traffic::default() };
         for (kind, value) in attributes(payload, HEADER) {
             match kind {
                 MAC => state.mac = mac(value),

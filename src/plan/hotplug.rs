@@ -244,12 +244,17 @@ mod tests {
     #[test]
     fn what_comes_and_goes_leaves_the_plan_as_it_was() {
         let image = |name: &str| IMAGE.replace('N', name);
-        let before = plan(&(image("a") + "<filesystem><source dir='/x'/><target dir='/x'/></filesystem>"));
+        let before =
+            plan(&(image("a") + "<filesystem><source dir='/x'/><target dir='/x'/></filesystem>"));
         let number = Device { kind: NodeKind::Block, major: 7, minor: 3 };
         let present =
             Present { devices: vec![("/dev/d".to_owned(), Some(number))], ..Present::default() };
         let disk = "<disk type='block'><source dev='/dev/d'/><target dev='sdb'/></disk>";
-        for text in [disk, &image("b"), "<filesystem type='ram'><source usage='1'/><target dir='/t'/></filesystem>"] {
+        for text in [
+            disk,
+            &image("b"),
+            "<filesystem type='ram'><source usage='1'/><target dir='/t'/></filesystem>",
+        ] {
             let part = part(text, &before, &present).unwrap().unwrap();
             let after = before.with(&part);
             assert_ne!(after, before, "{text}");
@@ -260,7 +265,9 @@ mod tests {
         let after = before.with(&part("b")).without(&part("a"));
         assert_eq!(after.volumes, [Volume::Image { path: "/b.img".into(), readonly: false }]);
         let sources = after.steps.iter().filter_map(|step| match step {
-            Step::Mount { source: Source::Volume(number), target, .. } => Some((*number, target.as_str())),
+            Step::Mount { source: Source::Volume(number), target, .. } => {
+                Some((*number, target.as_str()))
+            }
             _ => None,
         });
         assert_eq!(sources.collect::<Vec<_>>(), [(0, "/b")]);
@@ -268,12 +275,16 @@ mod tests {
 
     #[test]
     fn links_have_names_of_their_own_and_interfaces_come_first() {
-        let links = vec![super::super::HostLink { name: "br0".to_owned(), is_bridge: true },
-            super::super::HostLink { name: "card".to_owned(), is_bridge: false }];
+        let links = vec![
+            super::super::HostLink { name: "br0".to_owned(), is_bridge: true },
+            super::super::HostLink { name: "card".to_owned(), is_bridge: false },
+        ];
         let present = Present { links, ..Present::default() };
         let mut before = plan("");
         let bridge = |guest: &str| {
-            format!("<interface type='bridge'><source bridge='br0'/><guest dev='{guest}'/></interface>")
+            format!(
+                "<interface type='bridge'><source bridge='br0'/><guest dev='{guest}'/></interface>"
+            )
         };
         let card = "<hostdev mode='capabilities' type='net'><source><interface>card</interface>\
                     </source></hostdev>";

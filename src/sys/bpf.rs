@@ -102,11 +102,7 @@ fn load(program: &[Instruction]) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(loaded as RawFd) })
 }
 
-fn attach(
-    cgroup: BorrowedFd<'_>,
-    program: &OwnedFd,
-    replaced: Option<&OwnedFd>,
-) -> io::Result<()> {
+fn attach(cgroup: BorrowedFd<'_>, program: &OwnedFd, replaced: Option<&OwnedFd>) -> io::Result<()> {
     let attach = Attach {
         target: cgroup.as_raw_fd() as u32,
         program: program.as_raw_fd() as u32,

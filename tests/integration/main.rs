@@ -23,6 +23,7 @@ mod fuzz_findings;
 mod groups;
 mod hello;
 mod hostile;
+mod hotplug;
 mod inside;
 mod introspection;
 mod lifecycle;

@@ -98,7 +98,10 @@ fn undone(part: &MountPart, mounted: usize, is_new: bool, failure: Failure) -> F
             umount2(target, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)?;
         }
         if let (true, Some(parent), Some(name)) = (is_new, target.parent(), target.file_name()) {
-            let parent = place::find(parent, tree::links(&part.target))?;
+            let parent = match place::find(parent, tree::links(&part.target)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                found => found?,
+            };
             let removed = unlinkat(&parent, name, UnlinkatFlags::RemoveDir);
             match removed.or_else(|_| unlinkat(&parent, name, UnlinkatFlags::NoRemoveDir)) {
                 Ok(()) | Err(Errno::ENOENT) => {}
@@ -147,7 +150,8 @@ pub(super) fn unmount(container: &Container<'_>, target: &str) -> Result<(), Fai
     if !all.iter().any(|mounted| mounted.id == id && mounted.place == real) {
         return Ok(());
     }
-    let below = all.iter().filter(|mounted| mounted.place != real && mounted.place.starts_with(&real));
+    let below =
+        all.iter().filter(|mounted| mounted.place != real && mounted.place.starts_with(&real));
     let mut removed: Vec<(DetachedMount, &Path)> = Vec::new();
     for mounted in below.collect::<Vec<_>>().into_iter().rev() {
         match remove(&mounted.place) {
@@ -176,11 +180,7 @@ fn remove(place: &Path) -> io::Result<DetachedMount> {
     Ok(copy)
 }
 
-fn mounted_again(
-    removed: Vec<(DetachedMount, &Path)>,
-    target: &str,
-    error: io::Error,
-) -> Failure {
+fn mounted_again(removed: Vec<(DetachedMount, &Path)>, target: &str, error: io::Error) -> Failure {
     for (copy, place) in removed.into_iter().rev() {
         let attached =
             place::find(place, Links::Refused).and_then(|it| mounts::attach(&copy, it.as_fd()));

@@ -136,7 +136,12 @@ impl DeviceKind {
 
 impl Domain {
     /// The domain after a change of one device; `view` says which of its documents this is.
-    pub fn with_change(&self, change: DeviceChange, device: &Device, view: View) -> Result<Changed> {
+    pub fn with_change(
+        &self,
+        change: DeviceChange,
+        device: &Device,
+        view: View,
+    ) -> Result<Changed> {
         let mut domain = self.clone();
         let (old, new) = match change {
             DeviceChange::Attach => (None, Some(domain.attach(device, view)?)),
@@ -305,9 +310,7 @@ impl Domain {
         let consoles = &self.devices.consoles;
         let at = match (device.attr("alias", "name"), device.attr("target", "port")) {
             (Some(alias), _) => consoles.iter().position(|it| it.alias.as_deref() == Some(alias)),
-            (None, Some(port)) => {
-                consoles.iter().position(|it| it.target_port.to_string() == port)
-            }
+            (None, Some(port)) => consoles.iter().position(|it| it.target_port.to_string() == port),
             (None, None) => consoles.len().checked_sub(1),
         };
         at.ok_or_else(|| invalid("no such console in the domain configuration"))

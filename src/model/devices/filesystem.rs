@@ -7,9 +7,9 @@ pub use driver::{FilesystemDriver, FilesystemDriverKind};
 use super::info::Place;
 use super::{alias, storage};
 use crate::error::{Error, ErrorCode, ErrorDomain, Result};
-use crate::model::{View, memory};
 use crate::model::read::{bad_value, number, words};
 use crate::model::shape::{self, Kind, Shape, attr};
+use crate::model::{View, memory};
 use crate::xml::{Element, Writer};
 
 /// One mount.

@@ -246,6 +246,19 @@ impl Domain {
         self.call("SetMetadata", &(kind, text, key, uri, flags))
     }
 
+    /// Adds a device; flag 1 as it runs, 2 as it will start next.
+    pub fn attach(&self, device: &str, flags: u32) -> Result<(), Failure> {
+        self.call("AttachDevice", &(device, flags))
+    }
+
+    pub fn detach(&self, device: &str, flags: u32) -> Result<(), Failure> {
+        self.call("DetachDevice", &(device, flags))
+    }
+
+    pub fn update(&self, device: &str, flags: u32) -> Result<(), Failure> {
+        self.call("UpdateDevice", &(device, flags))
+    }
+
     pub fn property<T: TryFrom<OwnedVariant>>(&self, name: &str) -> T {
         let value = self.bus.property(&self.path, DOMAIN_INTERFACE, name).unwrap();
         T::try_from(value).unwrap_or_else(|_| panic!("{name} is of another type"))

@@ -18,6 +18,10 @@ pub enum Step {
     Reboot,
     /// `MetadataChange` with libvirt's number and the name space.
     Metadata(i32, String),
+    /// `DeviceAdded` with its name.
+    DeviceAdded(String),
+    /// `DeviceRemoved` with its name.
+    DeviceRemoved(String),
 }
 
 impl Step {
@@ -83,6 +87,14 @@ fn read(signal: &zbus::Message) -> Option<(String, Step)> {
         "MetadataChange" => {
             let (kind, uri) = signal.body().deserialize().unwrap();
             Some((header.path()?.to_string(), Step::Metadata(kind, uri)))
+        }
+        "DeviceAdded" => {
+            let name = signal.body().deserialize().unwrap();
+            Some((header.path()?.to_string(), Step::DeviceAdded(name)))
+        }
+        "DeviceRemoved" => {
+            let name = signal.body().deserialize().unwrap();
+            Some((header.path()?.to_string(), Step::DeviceRemoved(name)))
         }
         "Reboot" => Some((header.path()?.to_string(), Step::Reboot)),
         _ => None,

@@ -122,7 +122,8 @@ fn devices_that_do_not_come_and_go_are_named_by_libvirts_texts() {
     assert_eq!((error.code, error.domain), (ErrorCode::ConfigUnsupported, ErrorDomain::Domain));
     assert!(Device::parse("<").is_err() && Device::parse("").is_err());
     assert_eq!(Device::parse("<disk/>").unwrap_err().code, ErrorCode::NoTarget);
-    for device in ["<controller type='scsi'/>", "<serial type='pty'/>", "<watchdog model='ib700'/>"] {
+    for device in ["<controller type='scsi'/>", "<serial type='pty'/>", "<watchdog model='ib700'/>"]
+    {
         let (code, text) = refusal(Attach, device, Inactive);
         assert_eq!(code, ErrorCode::ConfigUnsupported);
         assert!(text.ends_with("persistent attach of device is not supported"), "{text}");
