@@ -69,7 +69,7 @@ impl Driver {
 
     fn spawn_helper(&self, domain: &Domain) -> Result<Helper> {
         let log = self.store.log(&domain.name)?;
-        let program = &self.supervisor;
+        let program = self.spare.program();
         let spawn = || -> io::Result<Helper> {
             let (ours, theirs) =
                 socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;

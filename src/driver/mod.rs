@@ -15,6 +15,7 @@ mod images;
 mod impact;
 mod init_request;
 pub mod lifecycle;
+mod links;
 mod metadata;
 mod namespaces;
 mod native;
@@ -25,6 +26,7 @@ mod program;
 mod registry;
 mod run;
 mod schema;
+mod spare;
 mod statistics;
 mod store;
 mod supervisor;
@@ -36,6 +38,7 @@ pub use config::{Config, Paths};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
 pub use host::{Cache, Cell, Cpu, NodeInfo, Pages, Topology};
+pub use links::LinkAddresses;
 pub use metadata::Metadata;
 pub use native::Converted;
 pub use operations::{ConsoleSize, Info};
@@ -60,7 +63,7 @@ pub struct Driver {
     host: plan::Host,
     layout: Layout,
     partition: String,
-    supervisor: program::Program,
+    spare: Arc<spare::Spare>,
     /// Where network namespaces have names.
     netns: PathBuf,
     store: store::Store,
@@ -152,7 +155,7 @@ impl Driver {
 
     /// `<capabilities>`: what the host is, and which guests it can have. Read anew at each call.
     pub fn capabilities(&self) -> String {
-        let emulator = self.supervisor.path().to_string_lossy();
+        let emulator = self.spare.path().to_string_lossy();
         host::capabilities::capabilities(&self.facts(&emulator), &self.topology())
     }
 
@@ -165,7 +168,7 @@ impl Driver {
         machine: &str,
         virttype: &str,
     ) -> Result<String> {
-        let own = self.supervisor.path().to_string_lossy();
+        let own = self.spare.path().to_string_lossy();
         let wanted = host::capabilities::Wanted { emulator, arch, machine, virttype };
         host::capabilities::domain_capabilities(&self.facts(&own), &self.topology(), &wanted)
     }

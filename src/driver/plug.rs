@@ -248,7 +248,7 @@ impl Plug<'_> {
 
     /// What the container's links are called now.
     async fn names(&self) -> Result<Vec<LinkNames>> {
-        match self.run.supervisor.request(&Request::Attach, &[]).await? {
+        match self.run.supervisor.request(&Request::Attach).await? {
             (Message::Running { links, .. }, _) => Ok(links),
             (answer, _) => Err(unexpected(self.run.supervisor.pid, &answer)),
         }
@@ -261,7 +261,7 @@ impl Plug<'_> {
         for held in &self.loops {
             fds.push(held.try_clone().map_err(|e| Error::system("cannot hold a loop device", e))?);
         }
-        match self.run.supervisor.request(&Request::Adopt { init, links }, &fds).await? {
+        match self.run.supervisor.request_with(&Request::Adopt { init, links }, &fds).await? {
             (Message::Done, _) => Ok(()),
             (Message::Refused(failure), _) => Err(Error::new(ErrorCode::OperationFailed, failure)),
             (answer, _) => Err(unexpected(self.run.supervisor.pid, &answer)),
@@ -275,7 +275,7 @@ fn strange(outcome: &Outcome) -> Error {
 
 /// The plan that a container runs by.
 pub(super) async fn plan_of(run: &Run) -> Result<Plan> {
-    let (answer, mut fds) = run.supervisor.request(&Request::TellPlan, &[]).await?;
+    let (answer, mut fds) = run.supervisor.request(&Request::TellPlan).await?;
     let (Message::Done, Some(file)) = (&answer, fds.pop()) else {
         return Err(unexpected(run.supervisor.pid, &answer));
     };

@@ -11,7 +11,7 @@ use super::host::present;
 use super::images;
 use super::lifecycle::{Operation, State};
 use super::store::Record;
-use super::supervisor::{Notice, Supervisor, unexpected};
+use super::supervisor::{Notice, unexpected};
 use super::systemd::{Machine, Scope, machine};
 use crate::cgroup::Group;
 use crate::container::protocol::{LinkNames, Message, Request};
@@ -57,7 +57,9 @@ impl Driver {
         let loops = images.into_iter().map(|image| image.held).collect();
         let plan = plan::build(&live, &self.host, &present, placement(&group), files)?;
         self.store.forget_run(domain.uuid)?;
-        match self.launch(domain, &plan, &group, scope.as_ref(), loops, &mut live).await {
+        let launched = self.launch(domain, &plan, &group, scope.as_ref(), loops, &mut live).await;
+        self.spare.refill();
+        match launched {
             Ok(()) => {
                 domain.publish(|snapshot| {
                     snapshot.live = Some(Arc::new(live));
@@ -92,20 +94,22 @@ impl Driver {
         let mut shared = self.open_shared(live)?;
         shared.extend(loops);
         self.record(None, group, live)?;
-        let supervisor = Supervisor::spawn(&self.supervisor, plan, self.store.log(&domain.name)?)?;
+        let log = self.store.log(&domain.name)?;
+        let supervisor = self.spare.take()?;
         let pid = supervisor.pid;
         let run = Arc::new(Run::new(supervisor, group.clone()));
         domain.set_run(Some(run.clone()));
         tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
-        // Meanwhile the supervisor starts up on another processor.
         if let (Some(systemd), Some(scope)) = (&self.systemd, scope) {
             systemd.start_scope(scope, &domain.name, pid).await?;
         }
-        group.create(&plan.limits, pid)?;
+        group.create_birthplace(pid)?;
+        run.supervisor.prepare(plan, log, &shared).await?;
+        group.create_rest(&plan.limits, pid)?;
         run.supervisor.listening().await?;
         live.id = Some(pid);
         self.record(Some(pid), group, live)?;
-        meet(&run, &Request::Go, &shared, live).await?;
+        meet(&run, &Request::Go, live).await?;
         self.register(domain, &run).await;
         Ok(())
     }
@@ -248,13 +252,8 @@ impl Driver {
 }
 
 /// Asks a supervisor for its container, and fills in what is only known while it runs.
-pub(super) async fn meet(
-    run: &Run,
-    request: &Request,
-    shared: &[OwnedFd],
-    live: &mut Document,
-) -> Result<()> {
-    let (answer, mut fds) = run.supervisor.request(request, shared).await?;
+pub(super) async fn meet(run: &Run, request: &Request, live: &mut Document) -> Result<()> {
+    let (answer, mut fds) = run.supervisor.request(request).await?;
     match (answer, fds.pop()) {
         (Message::Running { init, consoles, links }, Some(pidfd)) => {
             run.set_init(init.try_into().unwrap_or_default(), pidfd);

@@ -9,7 +9,7 @@ use super::filesystems::added;
 use super::unsupported::cannot_start;
 use super::{Host, HostNode, Link, LinkKind, Plan, Present, Source, Step, Volume, links, nodes};
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{DeviceKind, Domain, HostDeviceSource, Interface};
+use crate::model::{DeviceKind, Domain, HostDeviceSource};
 
 /// A device as the kernel has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,10 +127,30 @@ impl Plan {
         names.find(is_free).unwrap_or_default()
     }
 
-    /// Whether an interface of a document is one of the container's.
-    pub fn has_interface(&self, interface: &Interface) -> bool {
-        let guest = interface.guest.as_deref();
-        self.links.iter().any(|link| guest == Some(&link.guest))
+    /// Takes out of a document what the container does not have: on record before it came, and
+    /// then it did not.
+    pub fn correct(&self, domain: &mut Domain) {
+        let has_node = |alias: &Option<String>| {
+            self.nodes.iter().any(|node| alias.as_ref() == Some(&node.alias))
+        };
+        let has_link = |guest: Option<&str>| self.links.iter().any(|it| guest == Some(&it.guest));
+        let devices = &mut domain.devices;
+        devices.disks.retain(|disk| has_node(&disk.alias));
+        devices.interfaces.retain(|it| it.guest.is_none() || has_link(it.guest.as_deref()));
+        devices.host_devices.retain(|device| match &device.source {
+            HostDeviceSource::Net { interface, .. } => has_link(Some(interface)),
+            // An optional one may be missing from the start.
+            HostDeviceSource::Subsystem { .. } => true,
+            HostDeviceSource::Storage { .. } | HostDeviceSource::Misc { .. } => {
+                has_node(&device.alias)
+            }
+        });
+        devices.filesystems.retain(|filesystem| {
+            let is_it = |step: &Step| {
+                matches!(step, Step::Mount { target, .. } if *target == filesystem.target)
+            };
+            filesystem.target == "/" || self.steps.iter().any(is_it)
+        });
     }
 
     /// The same plan with a part more. Links of `<interface>` come before the host's.
@@ -166,7 +186,9 @@ impl Plan {
         match part {
             Part::Node(node) => {
                 remove_last(&mut plan.limits.devices, |rule| *rule == node.rule());
-                remove_last(&mut plan.steps, |step| *step == node.step());
+                let is_its = |step: &Step| *step == node.step();
+                let later = remove_last(&mut plan.steps, is_its);
+                later.or_else(|| remove_last(&mut plan.first_steps, is_its));
                 remove_last(&mut plan.nodes, |other| other == node);
             }
             Part::Link(link) => plan.links.retain(|other| other.guest != link.guest),

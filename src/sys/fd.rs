@@ -46,7 +46,7 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io:
     Ok(())
 }
 
-/// The most descriptors that come with one message.
+/// Descriptors that come with one message, at most: one for each control group hierarchy, and more.
 pub const MOST: usize = 64;
 
 /// Receives one message of at most `limit` bytes and the descriptors with it (close-on-exec).
@@ -66,8 +66,7 @@ pub fn receive(socket: BorrowedFd<'_>, limit: usize) -> io::Result<(Vec<u8>, Vec
                 fds.extend(raw.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
             }
         }
-        let truncated = MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC;
-        (message.bytes, message.flags.intersects(truncated), fds)
+        (message.bytes, message.flags.intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC), fds)
     };
     if truncated {
         return Err(io::Error::from_raw_os_error(libc::EMSGSIZE));

@@ -18,6 +18,7 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::chdir;
 
+use super::place::Root;
 use super::protocol::task::{Action, Outcome, Task};
 use super::protocol::{self, Attempt, Failure};
 use super::user_namespace;
@@ -86,15 +87,15 @@ impl Container<'_> {
     }
 
     /// Enters its tree for good: `/` is the container's. What is made there is its root's.
-    fn enter_tree(&self) -> Result<(), Failure> {
+    fn enter_tree(&self) -> Result<Root, Failure> {
         setns(&self.pidfd, CloneFlags::CLONE_NEWNS).attempt("enter the container's tree", "")?;
         umask(Mode::empty());
         let maps = &self.task.id_maps;
-        if maps.is_empty() {
-            return Ok(());
+        if !maps.is_empty() {
+            let (uid, gid) = user_namespace::root_of(maps);
+            user::create_files_as(uid, gid).attempt("create files as user", uid)?;
         }
-        let (uid, gid) = user_namespace::root_of(maps);
-        user::create_files_as(uid, gid).attempt("create files as user", uid)
+        Root::current().attempt("open", "/")
     }
 }
 

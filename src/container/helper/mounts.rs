@@ -17,7 +17,7 @@ use nix::unistd::{UnlinkatFlags, chdir, fchdir, unlinkat};
 
 use super::{Container, fault};
 use crate::container::owners::Owners;
-use crate::container::place::{self, Links};
+use crate::container::place::{Links, Root};
 use crate::container::protocol::{Attempt, Failure};
 use crate::container::{tree, volumes};
 use crate::plan::{MountPart, Source, Step};
@@ -35,16 +35,16 @@ pub(super) fn mount(container: &Container<'_>, part: &MountPart) -> Result<(), F
     }
     let sources = part.steps.iter().map(|step| open_source(step, &owners));
     let sources = sources.collect::<Result<Vec<_>, _>>()?;
-    container.enter_tree()?;
+    let root = container.enter_tree()?;
     let is_new = matches!(
-        place::find(Path::new(&part.target), tree::links(&part.target)),
+        root.find(Path::new(&part.target), tree::links(&part.target)),
         Err(error) if error.kind() == io::ErrorKind::NotFound
     );
     let mut mounted = 0_usize;
     for (step, source) in part.steps.iter().zip(sources) {
-        let attached = carry_out(step, source, &volumes).map(|()| mounted += 1);
+        let attached = carry_out(&root, step, source, &volumes).map(|()| mounted += 1);
         if let Err(failure) = attached {
-            return Err(undone(part, mounted, is_new, failure));
+            return Err(undone(&root, part, mounted, is_new, failure));
         }
     }
     Ok(())
@@ -63,6 +63,7 @@ fn open_source(step: &Step, owners: &Owners<'_>) -> Result<Option<DetachedMount>
 }
 
 fn carry_out(
+    root: &Root,
     step: &Step,
     source: Option<DetachedMount>,
     volumes: &[DetachedMount],
@@ -74,14 +75,14 @@ fn carry_out(
         let mount = volumes.get(*number).ok_or(Errno::EINVAL).attempt("mount on", target)?;
         mounts::set_attributes(mount.as_fd(), *attributes, 0, true)
             .attempt("restrict the file system at", target)?;
-        return tree::attach(mount, target);
+        return tree::attach(root, mount, target);
     }
     let mount = match source {
         Some(mount) => tree::restrict(mount, *attributes),
-        None => tree::inside(from, *attributes),
+        None => tree::inside(root, from, *attributes),
     };
     let mount = mount.attempt("mount on", target)?;
-    tree::attach(&mount, target)?;
+    tree::attach(root, &mount, target)?;
     match from {
         Source::Host { without, .. } => {
             tree::empty(&mount, without).attempt("unmount below", target)
@@ -91,14 +92,20 @@ fn carry_out(
 }
 
 /// Takes back what was mounted, and the mount point if it was made.
-fn undone(part: &MountPart, mounted: usize, is_new: bool, failure: Failure) -> Failure {
+fn undone(
+    root: &Root,
+    part: &MountPart,
+    mounted: usize,
+    is_new: bool,
+    failure: Failure,
+) -> Failure {
     let target = Path::new(&part.target);
     let undo = || -> io::Result<()> {
         if mounted > 0 {
             umount2(target, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)?;
         }
         if let (true, Some(parent), Some(name)) = (is_new, target.parent(), target.file_name()) {
-            let parent = match place::find(parent, tree::links(&part.target)) {
+            let parent = match root.find(parent, tree::links(&part.target)) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
                 found => found?,
             };
@@ -133,8 +140,8 @@ pub(super) fn unmount(container: &Container<'_>, target: &str) -> Result<(), Fai
     // The container's own /proc does not know this process.
     let own = nix::fcntl::open("/proc/self", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
         .attempt("open", "/proc/self")?;
-    container.enter_tree()?;
-    let found = match place::find(Path::new(target), tree::links(target)) {
+    let root = container.enter_tree()?;
+    let found = match root.find(Path::new(target), tree::links(target)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         found => found.attempt("find the file system at", target)?,
     };
@@ -154,36 +161,41 @@ pub(super) fn unmount(container: &Container<'_>, target: &str) -> Result<(), Fai
         all.iter().filter(|mounted| mounted.place != real && mounted.place.starts_with(&real));
     let mut removed: Vec<(DetachedMount, &Path)> = Vec::new();
     for mounted in below.collect::<Vec<_>>().into_iter().rev() {
-        match remove(&mounted.place) {
+        match remove(&root, &mounted.place) {
             Ok(copy) => removed.push((copy, &mounted.place)),
-            Err(error) => return Err(mounted_again(removed, target, error)),
+            Err(error) => return Err(mounted_again(&root, removed, target, error)),
         }
     }
-    match remove(&real) {
+    match remove(&root, &real) {
         Ok(_) => Ok(()),
-        Err(error) => Err(mounted_again(removed, target, error)),
+        Err(error) => Err(mounted_again(&root, removed, target, error)),
     }
 }
 
 /// Unmounts what is at a place without symbolic links, and gives a copy of it. The directory that
 /// it is in is held meanwhile, whatever its path leads to by then.
-fn remove(place: &Path) -> io::Result<DetachedMount> {
+fn remove(root: &Root, place: &Path) -> io::Result<DetachedMount> {
     let (Some(parent), Some(name)) = (place.parent(), place.file_name()) else {
         return Err(Errno::EBUSY.into());
     };
     // Held open, it would be in use.
-    let copy = mounts::clone_place(place::find(place, Links::Refused)?.as_fd(), false)?;
-    fchdir(place::find(parent, Links::Refused)?)?;
+    let copy = mounts::clone_place(root.find(place, Links::Refused)?.as_fd(), false)?;
+    fchdir(root.find(parent, Links::Refused)?)?;
     let unmounted = umount2(&Path::new(".").join(name), MntFlags::UMOUNT_NOFOLLOW);
     chdir("/")?;
     unmounted?;
     Ok(copy)
 }
 
-fn mounted_again(removed: Vec<(DetachedMount, &Path)>, target: &str, error: io::Error) -> Failure {
+fn mounted_again(
+    root: &Root,
+    removed: Vec<(DetachedMount, &Path)>,
+    target: &str,
+    error: io::Error,
+) -> Failure {
     for (copy, place) in removed.into_iter().rev() {
         let attached =
-            place::find(place, Links::Refused).and_then(|it| mounts::attach(&copy, it.as_fd()));
+            root.find(place, Links::Refused).and_then(|it| mounts::attach(&copy, it.as_fd()));
         if let Err(left) = attached {
             eprintln!("nsvirt-lxc: {} is not mounted again: {left}", place.display());
         }

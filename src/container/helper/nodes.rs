@@ -9,32 +9,32 @@ use nix::sys::stat::{SFlag, fstatat, makedev};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::Container;
-use crate::container::place;
+use crate::container::place::Root;
 use crate::container::protocol::{Attempt, Failure};
 use crate::container::tree;
 use crate::plan::{DeviceKind, HostNode, Step};
 
 pub(super) fn make(container: &Container<'_>, node: &HostNode) -> Result<(), Failure> {
-    container.enter_tree()?;
+    let root = container.enter_tree()?;
     let Step::Device { path, device, mode } = node.step() else { return Ok(()) };
-    tree::make_node(&path, device, mode).attempt("create device", &path)
+    tree::make_node(&root, &path, device, mode).attempt("create device", &path)
 }
 
 /// What the container has put in its place stays.
 pub(super) fn remove(container: &Container<'_>, node: &HostNode) -> Result<(), Failure> {
-    container.enter_tree()?;
-    match remove_if_it_is(node) {
+    let root = container.enter_tree()?;
+    match remove_if_it_is(&root, node) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed.attempt("remove device", &node.path),
     }
 }
 
-fn remove_if_it_is(node: &HostNode) -> io::Result<()> {
+fn remove_if_it_is(root: &Root, node: &HostNode) -> io::Result<()> {
     let path = Path::new(&node.path);
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(Errno::EINVAL.into());
     };
-    let parent = place::find(parent, tree::links(&node.path))?;
+    let parent = root.find(parent, tree::links(&node.path))?;
     let found = fstatat(&parent, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
     let kind = match node.device.kind {
         DeviceKind::Block => SFlag::S_IFBLK,
