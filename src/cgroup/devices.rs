@@ -211,4 +211,38 @@ mod tests {
         assert!(ask(true, MKNOD) && !ask(true, READ) && !ask(true, READ | MKNOD));
         assert!(!ask(false, MKNOD) && !ask(false, READ));
     }
+
+    /// A group of version 2 of this test, where the host has that version and lets us.
+    fn own_group() -> Option<PathBuf> {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        let mount = mounts.lines().find(|line| line.contains(" cgroup2 "))?;
+        let top = Path::new(mount.split(' ').nth(1)?);
+        let group = top.join(format!("nsvirt-devices-{}", std::process::id()));
+        fs::create_dir(&group).ok().map(|()| group)
+    }
+
+    /// Whether a process of the group can read a device.
+    fn reads(group: &Path, device: &str) -> bool {
+        let line = format!("echo $$ >{}/cgroup.procs && : <{device}", group.display());
+        let shell = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+        shell.status.success()
+    }
+
+    #[test]
+    fn another_list_takes_the_place_of_the_first() {
+        let Some(group) = own_group() else {
+            return println!("skipped: there are no control groups of version 2 to make one in");
+        };
+        let zero = DeviceRule { minor: Some(5), ..NULL };
+        let before = reads(&group, "/dev/zero");
+        allow_only_v2(&group, &[NULL], false).unwrap();
+        let first = ["/dev/null", "/dev/zero"].map(|device| reads(&group, device));
+        change_v2(&group, &[NULL, zero], false).unwrap();
+        let more = ["/dev/null", "/dev/zero"].map(|device| reads(&group, device));
+        change_v2(&group, &[zero], false).unwrap();
+        let other = ["/dev/null", "/dev/zero"].map(|device| reads(&group, device));
+        fs::remove_dir(&group).unwrap();
+        assert!(before);
+        assert_eq!([first, more, other], [[true, false], [true, true], [false, true]]);
+    }
 }

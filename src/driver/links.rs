@@ -96,7 +96,8 @@ pub(super) fn traffic(domain: &Domain) -> Result<Vec<(String, Traffic)>> {
         return Ok(Vec::new());
     }
     let states = states()?;
-    let named = all.iter().filter_map(|it| Some((host_name(it)?.to_owned(), carried(it, &states)?)));
+    let named =
+        all.iter().filter_map(|it| Some((host_name(it)?.to_owned(), carried(it, &states)?)));
     Ok(named.collect())
 }
 

@@ -468,3 +468,46 @@ fn a_path_of_the_containers_leads_to_no_guard() {
     domain.destroy().unwrap();
     host.assert_idle();
 }
+
+#[test]
+fn addresses_and_traffic_are_the_containers() {
+    let Some(host) = Host::new("addresses_and_traffic_are_the_containers") else { return };
+    ip(&host, "link add parent type veth peer name wire");
+    ip(&host, "link set parent up");
+    let pair = "<interface type='ethernet'><mac address='52:54:00:00:00:44'/><target dev='mine'/>\
+                <source><ip address='10.8.0.1' prefix='24'/></source>\
+                <ip address='10.8.0.2' prefix='24'/></interface>";
+    let share = "<interface type='direct'><mac address='52:54:00:00:00:55'/>\
+                 <source dev='parent' mode='bridge'/><ip address='10.6.0.2' prefix='24'/>\
+                 </interface>";
+    let domain = host.run(&shell(host.document("known")).device(pair).device(share));
+    let pinged = run(&domain, "ping -c 3 -w 20 10.8.0.1");
+    assert!(pinged.contains("3 packets received"), "{pinged}");
+    let addresses = |source: u32| domain.interface_addresses(source, 0).unwrap();
+    let inside = addresses(1);
+    let of = |name: &str| inside.iter().find(|(link, ..)| link == name).unwrap().clone();
+    let (_, mac, known) = of("eth0");
+    assert_eq!(mac, "52:54:00:00:00:44");
+    assert!(known.contains(&(0, "10.8.0.2".to_owned(), 24)), "{known:?}");
+    assert!(of("eth1").2.contains(&(0, "10.6.0.2".to_owned(), 24)), "{inside:?}");
+    assert!(!inside.iter().any(|(link, ..)| link == "lo"));
+    assert_eq!(addresses(0), []);
+    let expected = [("mine".to_owned(), mac, vec![(0, "10.8.0.2".to_owned(), 0)])];
+    let mut learnt = addresses(2);
+    // What it said of version 6 by itself comes when it comes.
+    learnt.iter_mut().for_each(|(.., known)| known.retain(|(kind, ..)| *kind == 0));
+    assert_eq!(learnt, expected);
+    let refused = domain.interface_addresses(9, 0).unwrap_err().text;
+    assert_eq!(refused, "argument unsupported: Unsupported IP address data source 9");
+
+    let stats = domain.stats(1 << 4);
+    assert_eq!(stats.get::<String>("net.0.name"), "mine");
+    assert_eq!(stats.get::<u32>("net.count"), 1);
+    // Three requests and their answers, and who asks whom.
+    assert!(stats.get::<u64>("net.0.tx.pkts") >= 3 && stats.get::<u64>("net.0.rx.pkts") >= 3);
+    let text = run(&domain, "cat /sys/class/net/eth0/statistics/tx_dropped");
+    assert!(text.starts_with(&format!("{}\r\n", stats.get::<u64>("net.0.tx.drop"))), "{text}");
+    domain.destroy().unwrap();
+    ip(&host, "link del parent");
+    host.assert_only(&[]);
+}

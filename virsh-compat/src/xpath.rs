@@ -71,14 +71,17 @@ pub(crate) fn devices(xml: &str, name: Option<&str>) -> Outcome<Vec<Device>> {
     let device = |node: NodeId| {
         let mut values = Vec::new();
         for (prefix, node) in std::iter::once((String::new(), node)).chain(
-            named(node, None).into_iter().filter_map(|child| {
-                Some((doc.element(child)?.name.local_name.to_string(), child))
-            }),
+            named(node, None)
+                .into_iter()
+                .filter_map(|child| Some((doc.element(child)?.name.local_name.to_string(), child))),
         ) {
             let attributes = doc.element(node).map(|it| it.attributes.iter());
-            values.extend(attributes.into_iter().flatten().map(|it| {
-                (format!("{prefix}@{}", it.name.local_name), it.value.to_string())
-            }));
+            values.extend(
+                attributes
+                    .into_iter()
+                    .flatten()
+                    .map(|it| (format!("{prefix}@{}", it.name.local_name), it.value.to_string())),
+            );
         }
         Device { text: Writer::new(&doc).as_it_was(node), values }
     };

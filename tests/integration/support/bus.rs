@@ -259,6 +259,15 @@ impl Domain {
         self.call("UpdateDevice", &(device, flags))
     }
 
+    /// Names, hardware addresses, and addresses with their types and prefixes.
+    pub fn interface_addresses(
+        &self,
+        source: u32,
+        flags: u32,
+    ) -> Result<Vec<(String, String, Vec<(i32, String, u32)>)>, Failure> {
+        self.call("InterfaceAddresses", &(source, flags))
+    }
+
     pub fn property<T: TryFrom<OwnedVariant>>(&self, name: &str) -> T {
         let value = self.bus.property(&self.path, DOMAIN_INTERFACE, name).unwrap();
         T::try_from(value).unwrap_or_else(|_| panic!("{name} is of another type"))

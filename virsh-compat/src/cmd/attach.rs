@@ -115,8 +115,7 @@ fn interface_xml(args: &Args) -> Outcome<String> {
         }
         "vhostuser" => {
             let mode = mode.ok_or_else(|| fail("source-mode is mandatory"))?;
-            let attributes =
-                [("type", Some("unix")), ("path", Some(source)), ("mode", Some(mode))];
+            let attributes = [("type", Some("unix")), ("path", Some(source)), ("mode", Some(mode))];
             xml.empty("source", &attributes);
         }
         other => return Err(fail(format!("No support for {other} in command 'attach-interface'"))),
@@ -287,7 +286,8 @@ fn source_kind(args: &Args, source: &str) -> Outcome<&'static str> {
         Some(other) => return Err(fail(format!("Unknown source type: '{other}'"))),
         None if protocol => "network",
         None => {
-            let is_block = std::fs::metadata(source).is_ok_and(|it| it.file_type().is_block_device());
+            let is_block =
+                std::fs::metadata(source).is_ok_and(|it| it.file_type().is_block_device());
             if is_block { "block" } else { "file" }
         }
     };
@@ -328,10 +328,9 @@ fn write_address(xml: &mut Lines, text: &str, target: &str, multifunction: bool)
     let parts: Vec<&str> = rest.split('.').collect();
     let (known, expected): (&[&str], _) = match target.get(..2) {
         Some("vd") => (&["pci", "ccw"], "a pci:0000.00.00.00 or ccw:00.0.0000 address"),
-        Some("sd") => (
-            &["scsi", "usb", "sata"],
-            "a scsi:00.00.00 or usb:00.00 or sata:00.00.00 address",
-        ),
+        Some("sd") => {
+            (&["scsi", "usb", "sata"], "a scsi:00.00.00 or usb:00.00 or sata:00.00.00 address")
+        }
         Some("hd") => (&["ide"], "an ide:00.00.00 address"),
         _ => (&["pci", "ccw", "scsi", "usb", "sata", "ide"], ""),
     };
@@ -426,10 +425,7 @@ mod tests {
             ("/x hdd --address foo", "Invalid address."),
             ("/x sdd --address scsi:0.0", "Invalid address."),
             ("/x hdd --address scsi:0.0.1", "expecting an ide:00.00.00 address."),
-            (
-                "/x vdd --address usb:1.2",
-                "expecting a pci:0000.00.00.00 or ccw:00.0.0000 address.",
-            ),
+            ("/x vdd --address usb:1.2", "expecting a pci:0000.00.00.00 or ccw:00.0.0000 address."),
         ] {
             assert_eq!(made(&format!("attach-disk d {options}")), Err(expected.to_owned()));
         }
@@ -448,7 +444,9 @@ mod tests {
             </bandwidth>\n</interface>\n";
         assert_eq!(xml.as_deref(), Ok(expected));
         let card = made("attach-interface d hostdev 0000:00:03.0 --managed").unwrap();
-        assert!(card.starts_with("<interface type='hostdev' managed='yes'>\n  <source>\n    <addr"));
+        assert!(
+            card.starts_with("<interface type='hostdev' managed='yes'>\n  <source>\n    <addr")
+        );
         for (options, expected) in [
             ("user x", "No support for user in command 'attach-interface'"),
             ("vhostuser /s", "source-mode is mandatory"),
