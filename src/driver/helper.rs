@@ -1,6 +1,5 @@
 //! The daemon's end of a helper: the supervisor's program once more, for one task in a container.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -80,7 +79,7 @@ impl Driver {
                 .env_clear()
                 .stdin(Stdio::null())
                 .stdout(Stdio::from(theirs))
-                .stderr(Stdio::from(File::from(log)))
+                .stderr(Stdio::from(log))
                 .spawn()?;
             let process = Process::open(child.id())?;
             let process = process.ok_or_else(|| io::Error::from_raw_os_error(nix::libc::ESRCH))?;

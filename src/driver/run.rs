@@ -34,6 +34,15 @@ pub(super) mod reason {
     pub(in crate::driver) const SHUTOFF_FAILED: i32 = 6;
 }
 
+/// What a run is started with.
+struct Launch<'a> {
+    plan: &'a Plan,
+    group: &'a Group,
+    scope: Option<&'a Scope>,
+    /// Loop devices for the supervisor to hold.
+    loops: Vec<OwnedFd>,
+}
+
 impl Driver {
     /// Starts a domain from a document; its job is held, and starting was admitted. After a
     /// failure everything is as before.
@@ -57,7 +66,8 @@ impl Driver {
         let loops = images.into_iter().map(|image| image.held).collect();
         let plan = plan::build(&live, &self.host, &present, placement(&group), files)?;
         self.store.forget_run(domain.uuid)?;
-        let launched = self.launch(domain, &plan, &group, scope.as_ref(), loops, &mut live).await;
+        let launch = Launch { plan: &plan, group: &group, scope: scope.as_ref(), loops };
+        let launched = self.launch(domain, launch, &mut live).await;
         self.spare.refill();
         match launched {
             Ok(()) => {
@@ -85,12 +95,10 @@ impl Driver {
     async fn launch(
         self: &Arc<Self>,
         domain: &Arc<Domain>,
-        plan: &Plan,
-        group: &Group,
-        scope: Option<&Scope>,
-        loops: Vec<OwnedFd>,
+        launch: Launch<'_>,
         live: &mut Document,
     ) -> Result<()> {
+        let Launch { plan, group, scope, loops } = launch;
         let mut shared = self.open_shared(live)?;
         shared.extend(loops);
         self.record(None, group, live)?;

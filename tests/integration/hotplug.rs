@@ -87,7 +87,7 @@ fn nodes_come_and_go_with_what_they_open() {
             })
             .unwrap();
         run(&domain, &format!("mknod /own b {major} {minor}"));
-        assert_eq!(access(&domain, "/own").0, false, "nothing is left of its right");
+        assert!(!access(&domain, "/own").0, "nothing is left of its right");
         run(&domain, "rm -f /own");
         let controllers = |xml: &str| -> Vec<String> {
             xml.lines().filter(|line| !line.contains("<controller")).map(str::to_owned).collect()
@@ -105,7 +105,7 @@ fn what_fails_leaves_everything_as_it_was() {
     let device = Loop::new("fails");
     let domain = host
         .bus()
-        .define(&shell(host.document("fails")).device(&on_bridge("10.7.0.2", "")))
+        .define(shell(host.document("fails")).device(&on_bridge("10.7.0.2", "")))
         .unwrap();
     domain.create().unwrap();
     run(&domain, "mkdir /dev/sdb; ip link add taken type veth peer name other");
@@ -150,7 +150,7 @@ fn definitions_and_running_domains_change_together_or_alone() {
     let name = "definitions_and_running_domains_change_together_or_alone";
     let Some(mut host) = Host::new(name) else { return };
     let device = Loop::new("both");
-    let domain = host.bus().define(&shell(host.document("both"))).unwrap();
+    let domain = host.bus().define(shell(host.document("both"))).unwrap();
     let disk = |target: &str| block(device.path(), target, "");
     domain.attach(&disk("sda"), 0).unwrap();
     domain.create().unwrap();

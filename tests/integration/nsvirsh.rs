@@ -439,7 +439,7 @@ fn devices_of_definitions() {
                 &["detach-interface", "d", "bridge", "--print-xml", "--mac", "52:54:00:00:00:02"],
                 Said::good(
                     "<interface type=\"bridge\">\n      <mac address=\"52:54:00:00:00:02\"/>\n      \
-                     <source bridge=\"br0\"/>\n    </interface>\n",
+                     <source bridge=\"br0\"/>\n    </interface>",
                 ),
             ),
             (
@@ -456,7 +456,7 @@ fn devices_of_definitions() {
             (
                 &["attach-disk", "d", "/x.img", "sdd", "--print-xml"],
                 Said::good(
-                    "<disk type='file'>\n  <source file='/x.img'/>\n  <target dev='sdd'/>\n</disk>\n\n",
+                    "<disk type='file'>\n  <source file='/x.img'/>\n  <target dev='sdd'/>\n</disk>\n",
                 ),
             ),
             (

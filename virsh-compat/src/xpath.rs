@@ -83,7 +83,7 @@ pub(crate) fn devices(xml: &str, name: Option<&str>) -> Outcome<Vec<Device>> {
                     .map(|it| (format!("{prefix}@{}", it.name.local_name), it.value.to_string())),
             );
         }
-        Device { text: Writer::new(&doc).as_it_was(node), values }
+        Device { text: Writer::new(&doc).laid_out(node), values }
     };
     Ok(lists.flat_map(|list| named(list, name)).map(device).collect())
 }

@@ -182,6 +182,9 @@ pub struct Domain {
     pub path: String,
 }
 
+/// Name, hardware address, and addresses with their types and prefixes.
+pub type LinkAddresses = (String, String, Vec<(i32, String, u32)>);
+
 impl PartialEq for Domain {
     fn eq(&self, other: &Self) -> bool {
         self.path == other.path
@@ -264,7 +267,7 @@ impl Domain {
         &self,
         source: u32,
         flags: u32,
-    ) -> Result<Vec<(String, String, Vec<(i32, String, u32)>)>, Failure> {
+    ) -> Result<Vec<LinkAddresses>, Failure> {
         self.call("InterfaceAddresses", &(source, flags))
     }
 

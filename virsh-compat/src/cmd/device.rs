@@ -162,7 +162,7 @@ pub(crate) fn detach_interface(shell: &mut Shell, args: &Args) -> Outcome {
         let devices = xpath::devices(&document, Some("interface"))?;
         let device = interface(&devices, kind, mac).map_err(|line| after(line.into()))?;
         if args.has("print-xml") {
-            shell.print(format_args!("{}\n", device.text));
+            shell.print(&device.text);
             continue;
         }
         let part = if part == 0 && !meant.current { LIVE } else { part };
@@ -219,7 +219,7 @@ pub(crate) fn detach_disk(shell: &mut Shell, args: &Args) -> Outcome {
     let missing = || fail(format!("No disk found whose source path or target is {target}"));
     let disk = disks.iter().find(is_it).ok_or_else(missing)?;
     if args.has("print-xml") {
-        shell.print(format_args!("{}\n", disk.text));
+        shell.print(&disk.text);
         return Ok(());
     }
     let flags = meant.flags_of_old(shell, &domain)?;

@@ -33,7 +33,7 @@ impl<'a, 'd> Writer<'a, 'd> {
     }
 
     /// One node with the layout it has.
-    pub(super) fn as_it_was(mut self, node: NodeId) -> String {
+    pub(super) fn laid_out(mut self, node: NodeId) -> String {
         self.node(node, None, &[]);
         self.out
     }
