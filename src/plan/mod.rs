@@ -13,6 +13,7 @@ mod consoles;
 mod filesystems;
 mod hotplug;
 mod ids;
+mod images;
 mod init;
 mod limits;
 mod links;
@@ -30,12 +31,13 @@ pub use arch::guest_archs;
 pub use build::build;
 pub use changes::{block_changes, cpu_changes, memory_changes};
 pub use hotplug::{MountPart, Part, coming, going};
+pub use images::{Image, images};
 pub use limits::{
     BlockDevice, DeviceLimit, Limit, Limits, Setting, shares_of_weight, weight_of_shares,
 };
 pub use links::host_links;
 pub use namespaces::shared as shared_namespaces;
-pub use nodes::{Device, DeviceKind, DeviceRule, HostNode, Image, device_paths, has_usb, images};
+pub use nodes::{Device, DeviceKind, DeviceRule, HostNode, device_paths, has_usb};
 pub use placement::{MemoryPolicy, Node};
 pub use usb::HostUsb;
 

@@ -50,8 +50,9 @@ fn nodes_come_and_go_with_what_they_open() {
     let device = Loop::new("hot");
     let tun = "/dev/net/tun";
     for (name, ids) in [("plain", ""), ("mapped", IDS)] {
-        let domain = host.run(&shell(host.document(name)).element(ids));
         let events = host.bus().events();
+        let domain = host.run(&shell(host.document(name)).element(ids));
+        events.expect(&domain, &[Step::STARTED]);
         let start = domain.xml(0).unwrap();
         let cases = [
             (block(device.path(), "sdc", "<readonly/>"), "/dev/sdc", false, "disk-sdc"),
@@ -510,4 +511,24 @@ fn addresses_and_traffic_are_the_containers() {
     domain.destroy().unwrap();
     ip(&host, "link del parent");
     host.assert_only(&[]);
+}
+
+#[test]
+fn what_comes_of_the_host_hides_the_daemon_and_the_kernels_file_systems() {
+    let name = "what_comes_of_the_host_hides_the_daemon_and_the_kernels_file_systems";
+    let Some(host) = Host::new(name) else { return };
+    let domain = host.run(&shell(host.document("hidden")));
+    domain.attach(&filesystem("mount", "dir='/'", "/host", "<readonly/>"), LIVE).unwrap();
+    let directory = host.directory.display();
+    let said = run(&domain, &format!("ls -d /host{directory}"));
+    assert!(said.contains(&format!("/host{directory}\r\n")), "{said}");
+    let mounts = run(&domain, "grep -c ' /host/proc \\| /host/sys ' /proc/mounts");
+    assert!(mounts.starts_with("0\r\n"), "{mounts}");
+    let own = host.paths.run.display();
+    let hidden = run(&domain, &format!("ls -A /host{own} | wc -l"));
+    assert!(hidden.starts_with("0\r\n"), "{hidden}");
+    domain.detach(&filesystem("mount", "dir='/'", "/host", ""), LIVE).unwrap();
+    let mounts = run(&domain, "grep -c /host /proc/mounts");
+    assert!(mounts.starts_with("0\r\n"), "{mounts}");
+    domain.destroy().unwrap();
 }

@@ -1,9 +1,7 @@
 //! Network devices of a container that runs.
 
-use super::Container;
+use super::{Attempt, Container, Failure, LinkNames, LinkState};
 use crate::container::links::{self, Inside};
-use crate::container::protocol::task::LinkState;
-use crate::container::protocol::{Attempt, Failure, LinkNames};
 use crate::network::Netlink;
 use crate::plan::Link;
 

@@ -19,8 +19,8 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::chdir;
 
 use super::place::Root;
-use super::protocol::task::{Action, Outcome, Task};
-use super::protocol::{self, Attempt, Failure};
+use super::protocol::task::{Action, LinkState, Outcome, Task};
+use super::protocol::{self, Attempt, Failure, LinkNames};
 use super::user_namespace;
 use crate::sys::{self, pidfd, user};
 

@@ -10,15 +10,15 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat, readlinkat};
-use nix::mount::{MntFlags, umount2};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
+use nix::mount::{MntFlags, MsFlags, umount2};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
 use nix::unistd::{UnlinkatFlags, chdir, fchdir, unlinkat};
 
-use super::{Container, fault};
+use super::{Attempt, Container, Failure, fault};
 use crate::container::owners::Owners;
 use crate::container::place::{Links, Root};
-use crate::container::protocol::{Attempt, Failure};
 use crate::container::{tree, volumes};
 use crate::plan::{MountPart, Source, Step};
 use crate::sys::mount::{self as mounts, DetachedMount};
@@ -33,33 +33,63 @@ pub(super) fn mount(container: &Container<'_>, part: &MountPart) -> Result<(), F
     for (volume, mount) in part.volumes.iter().zip(&volumes) {
         owners.map_whole(mount, &volume.to_string())?;
     }
-    let sources = part.steps.iter().map(|step| open_source(step, &owners));
-    let sources = sources.collect::<Result<Vec<_>, _>>()?;
+    let source = open_source(part, &owners)?;
     let root = container.enter_tree()?;
     let is_new = matches!(
         root.find(Path::new(&part.target), tree::links(&part.target)),
         Err(error) if error.kind() == io::ErrorKind::NotFound
     );
-    let mut mounted = 0_usize;
-    for (step, source) in part.steps.iter().zip(sources) {
-        let attached = carry_out(&root, step, source, &volumes).map(|()| mounted += 1);
-        if let Err(failure) = attached {
-            return Err(undone(&root, part, mounted, is_new, failure));
-        }
-    }
-    Ok(())
+    // What is to be hidden in a part of the host is hidden by now.
+    let Some(step) = part.steps.first() else { return Ok(()) };
+    carry_out(&root, step, source, &volumes).map_err(|failure| undone(&root, part, is_new, failure))
 }
 
-fn open_source(step: &Step, owners: &Owners<'_>) -> Result<Option<DetachedMount>, Failure> {
-    match step {
-        Step::Mount { source: Source::Host { path, .. }, .. } => {
-            let mount =
-                tree::clone_tree(path).attempt("open file system source", path.display())?;
-            owners.map(&mount, path)?;
-            Ok(Some(mount))
-        }
-        _ => Ok(None),
+/// A part of the host that is to be mounted. Processes are there to look at it from the first
+/// instant on, so what they must not see of it is taken away or covered in a tree of this process's
+/// own, of which they get a copy.
+fn open_source(part: &MountPart, owners: &Owners<'_>) -> Result<Option<DetachedMount>, Failure> {
+    let Some((Step::Mount { source: Source::Host { path, without }, .. }, masks)) =
+        part.steps.split_first()
+    else {
+        return Ok(None);
+    };
+    let mount = tree::clone_tree(path).attempt("open file system source", path.display())?;
+    owners.map(&mount, path)?;
+    if without.is_empty() && masks.is_empty() {
+        return Ok(Some(mount));
     }
+    unshare(CloneFlags::CLONE_NEWNS).attempt("create a mount namespace", "")?;
+    let private = MsFlags::MS_PRIVATE | MsFlags::MS_REC;
+    nix::mount::mount(None::<&str>, "/", None::<&str>, private, None::<&str>)
+        .attempt("make mounts private below", "/")?;
+    // Over the root, where nobody goes through it: this process's root is what was there before.
+    let place = nix::fcntl::open("/", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
+        .attempt("open", "/")?;
+    mounts::attach(&mount, place.as_fd()).attempt("mount", path.display())?;
+    tree::empty(&mount, without).attempt("unmount in", path.display())?;
+    for mask in masks {
+        cover(&mount, mask, Path::new(&part.target)).attempt("hide in", path.display())?;
+    }
+    mounts::clone_place(mount.as_fd(), true).map(Some).attempt("copy", path.display())
+}
+
+/// Mounts on what a step's path is below a mount; what is not there needs no cover.
+fn cover(mount: &DetachedMount, step: &Step, top: &Path) -> io::Result<()> {
+    let Step::Mount { source: Source::New { kind, options }, target, attributes } = step else {
+        return Err(Errno::EINVAL.into());
+    };
+    let below = Path::new(target).strip_prefix(top).map_err(io::Error::other)?;
+    let within = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS;
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC).resolve(within);
+    let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
+    let place = match openat2(mount.as_fd(), below, how) {
+        Err(Errno::ENOENT) => return Ok(()),
+        place => place?,
+    };
+    let options: Vec<(&str, &str)> =
+        options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let cover = mounts::new_filesystem(kind, kind, &options, *attributes)?;
+    mounts::attach(&cover, place.as_fd())
 }
 
 fn carry_out(
@@ -81,29 +111,13 @@ fn carry_out(
         Some(mount) => tree::restrict(mount, *attributes),
         None => tree::inside(root, from, *attributes),
     };
-    let mount = mount.attempt("mount on", target)?;
-    tree::attach(root, &mount, target)?;
-    match from {
-        Source::Host { without, .. } => {
-            tree::empty(&mount, without).attempt("unmount below", target)
-        }
-        _ => Ok(()),
-    }
+    tree::attach(root, &mount.attempt("mount on", target)?, target)
 }
 
-/// Takes back what was mounted, and the mount point if it was made.
-fn undone(
-    root: &Root,
-    part: &MountPart,
-    mounted: usize,
-    is_new: bool,
-    failure: Failure,
-) -> Failure {
+/// Takes the mount point back if it was made; nothing is mounted there.
+fn undone(root: &Root, part: &MountPart, is_new: bool, failure: Failure) -> Failure {
     let target = Path::new(&part.target);
     let undo = || -> io::Result<()> {
-        if mounted > 0 {
-            umount2(target, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)?;
-        }
         if let (true, Some(parent), Some(name)) = (is_new, target.parent(), target.file_name()) {
             let parent = match root.find(parent, tree::links(&part.target)) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -120,7 +134,7 @@ fn undone(
     match undo() {
         Ok(()) => failure,
         Err(left) => fault(format!(
-            "{}; and what was mounted at {} is not taken back: {left}",
+            "{}; and the mount point {} is not taken back: {left}",
             failure.to_string().trim_start_matches("cannot "),
             part.target
         )),

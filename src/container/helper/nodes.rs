@@ -8,9 +8,8 @@ use nix::fcntl::AtFlags;
 use nix::sys::stat::{SFlag, fstatat, makedev};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::Container;
+use super::{Attempt, Container, Failure};
 use crate::container::place::Root;
-use crate::container::protocol::{Attempt, Failure};
 use crate::container::tree;
 use crate::plan::{DeviceKind, HostNode, Step};
 

@@ -1,16 +1,16 @@
 //! The rows of the table of commands.
 
-use super::{Command, Group, Hint, Kind, Opt};
+use super::{Command, Group, Hint, Kind, Opt, devices};
 use crate::cmd;
 use crate::outcome::Outcome;
 use crate::parse::Args;
 use crate::shell::Shell;
 
-const fn flag(name: &'static str, help: &'static str) -> Opt {
+pub(super) const fn flag(name: &'static str, help: &'static str) -> Opt {
     Opt { name, kind: Kind::Flag, help, hint: Hint::None }
 }
 
-const fn opt(name: &'static str, kind: Kind, hint: Hint, help: &'static str) -> Opt {
+pub(super) const fn opt(name: &'static str, kind: Kind, hint: Hint, help: &'static str) -> Opt {
     Opt { name, kind, help, hint }
 }
 
@@ -18,7 +18,7 @@ const fn domain(help: &'static str) -> Opt {
     opt("domain", Kind::Data, Hint::Domain, help)
 }
 
-const DOMAIN: Opt = domain("id, uuid or name of the domain");
+pub(super) const DOMAIN: Opt = domain("id, uuid or name of the domain");
 const FILE: Opt = opt("file", Kind::Data, Hint::File, "file with the domain's XML");
 const MODE: Opt = opt(
     "mode",
@@ -26,26 +26,17 @@ const MODE: Opt = opt(
     Hint::Words(&["acpi", "agent", "initctl", "signal", "paravirt"]),
     "ways to try, joined by commas: acpi|agent|initctl|signal|paravirt",
 );
-const LIVE: Opt = flag("live", "of the domain as it runs");
-const CONFIG: Opt = flag("config", "of the definition, for the next start");
-const CURRENT: Opt = flag("current", "of the domain as it runs, else of the definition");
+pub(super) const LIVE: Opt = flag("live", "of the domain as it runs");
+pub(super) const CONFIG: Opt = flag("config", "of the definition, for the next start");
+pub(super) const CURRENT: Opt = flag("current", "of the domain as it runs, else of the definition");
 const FORMATS: &[&str] = &["lxc-tools"];
 const CONSOLE: Opt = flag("console", "attach to the console once it runs");
 const AUTODESTROY: Opt = flag("autodestroy", "destroy the domain when nsvirsh ends");
 const PAUSED: Opt = flag("paused", "ask for a start in paused state");
 const VALIDATE: Opt = flag("validate", "check the XML against the schema");
 
-const PERSISTENT: Opt = flag("persistent", "of the definition, and of the domain if it runs");
-const PRINT: Opt = flag("print-xml", "print the XML instead");
-const DEVICE: Opt = opt("file", Kind::Data, Hint::File, "file with the device's XML");
-
-/// An option that is given by name only.
-const fn named(name: &'static str, help: &'static str) -> Opt {
-    opt(name, Kind::Named, Hint::None, help)
-}
-
 /// A row without the parts that only some have.
-const fn row(
+pub(super) const fn row(
     name: &'static str,
     summary: &'static str,
     description: &'static str,
@@ -70,79 +61,9 @@ pub(crate) static GROUPS: &[Group] = &[
 ];
 
 static MANAGEMENT: &[Command] = &[
-    row(
-        "attach-device",
-        "add a device from a file",
-        "Adds the device that the XML describes: to the domain as it runs, to its definition,\n\
-         or to both.",
-        &[DOMAIN, DEVICE, PERSISTENT, CONFIG, LIVE, CURRENT],
-        cmd::device::attach,
-    ),
-    row(
-        "attach-disk",
-        "add a disk",
-        "Adds a block device or an image as /dev/TARGET.",
-        &[
-            DOMAIN,
-            opt("source", Kind::Data, Hint::File, "path of the device or image"),
-            opt("target", Kind::Data, Hint::None, "name of the disk, such as sdb"),
-            named("targetbus", "bus of the disk"),
-            named("driver", "what provides its content"),
-            named("subdriver", "format of the image"),
-            named("iothread", "thread for its input and output"),
-            named("cache", "how the host's memory is used"),
-            named("io", "way of input and output"),
-            named("type", "what it looks like: disk|cdrom|floppy|lun"),
-            named("mode", "readonly or shareable"),
-            named("sourcetype", "what the source is: block|file|network"),
-            named("serial", "serial number"),
-            named("wwn", "world wide name"),
-            named("alias", "name for later commands"),
-            flag("rawio", "with all SCSI commands"),
-            named("address", "place on its bus"),
-            flag("multifunction", "one of several functions at its place"),
-            PRINT,
-            named("source-protocol", "protocol of a network source"),
-            named("source-host-name", "host of a network source"),
-            named("source-host-transport", "transport to that host"),
-            named("source-host-socket", "socket of that host"),
-            PERSISTENT,
-            CONFIG,
-            LIVE,
-            CURRENT,
-        ],
-        cmd::attach::disk,
-    ),
-    row(
-        "attach-interface",
-        "add a network device",
-        "Adds a network device on a bridge, or a share of a device of the host.",
-        &[
-            DOMAIN,
-            opt(
-                "type",
-                Kind::Data,
-                Hint::Words(&["bridge", "direct", "network", "hostdev", "vhostuser"]),
-                "what it is attached to",
-            ),
-            opt("source", Kind::Data, Hint::None, "name of the bridge or device"),
-            named("target", "name of its end on the host"),
-            named("mac", "hardware address"),
-            named("script", "program to run when it appears"),
-            named("model", "card that a machine sees"),
-            named("alias", "name for later commands"),
-            named("inbound", "limits on what comes in: average,peak,burst,floor"),
-            named("outbound", "limits on what goes out: average,peak,burst"),
-            PERSISTENT,
-            CONFIG,
-            LIVE,
-            CURRENT,
-            PRINT,
-            flag("managed", "take a device of the host from its driver"),
-            named("source-mode", "side of a socket: server|client"),
-        ],
-        cmd::attach::interface,
-    ),
+    devices::ATTACH_DEVICE,
+    devices::ATTACH_DISK,
+    devices::ATTACH_INTERFACE,
     row(
         "autostart",
         "start a domain together with the host, or no longer",
@@ -200,63 +121,10 @@ static MANAGEMENT: &[Command] = &[
         &[DOMAIN, flag("graceful", "give up rather than kill what does not end on its own")],
         cmd::lifecycle::destroy,
     ),
-    row(
-        "detach-device",
-        "take a device away, from a file",
-        "Takes the device away that the XML means: it is found by its target, hardware address\n\
-         or source.",
-        &[DOMAIN, DEVICE, PERSISTENT, CONFIG, LIVE, CURRENT],
-        cmd::device::detach,
-    ),
-    row(
-        "detach-device-alias",
-        "take a device away, by its alias",
-        "Takes the device away that has this alias in the XML of the running domain.",
-        &[
-            DOMAIN,
-            opt("alias", Kind::Data, Hint::None, "alias of the device, such as net0"),
-            CONFIG,
-            LIVE,
-            CURRENT,
-        ],
-        cmd::device::detach_alias,
-    ),
-    row(
-        "detach-disk",
-        "take a disk away",
-        "Takes the disk away that has this target or source.",
-        &[
-            DOMAIN,
-            opt("target", Kind::Data, Hint::None, "name of the disk, such as sdb, or its source"),
-            PERSISTENT,
-            CONFIG,
-            LIVE,
-            CURRENT,
-            PRINT,
-        ],
-        cmd::device::detach_disk,
-    ),
-    row(
-        "detach-interface",
-        "take a network device away",
-        "Takes the network device away that is of this type and has this hardware address.",
-        &[
-            DOMAIN,
-            opt(
-                "type",
-                Kind::Data,
-                Hint::Words(&["bridge", "direct", "ethernet", "network"]),
-                "what it is attached to",
-            ),
-            named("mac", "hardware address"),
-            PERSISTENT,
-            CONFIG,
-            LIVE,
-            CURRENT,
-            PRINT,
-        ],
-        cmd::device::detach_interface,
-    ),
+    devices::DETACH_DEVICE,
+    devices::DETACH_ALIAS,
+    devices::DETACH_DISK,
+    devices::DETACH_INTERFACE,
     row(
         "domid",
         "id of a domain given by name or uuid",
@@ -404,21 +272,7 @@ static MANAGEMENT: &[Command] = &[
         ],
         cmd::lifecycle::undefine,
     ),
-    row(
-        "update-device",
-        "change a device, from a file",
-        "Makes the device that the XML means what it says.",
-        &[
-            DOMAIN,
-            DEVICE,
-            PERSISTENT,
-            CONFIG,
-            LIVE,
-            CURRENT,
-            flag("force", "whatever the domain makes of it"),
-        ],
-        cmd::device::update,
-    ),
+    devices::UPDATE_DEVICE,
 ];
 
 static MONITORING: &[Command] = &[
