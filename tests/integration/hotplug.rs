@@ -95,6 +95,7 @@ fn nodes_come_and_go_with_what_they_open() {
         };
         assert_eq!(controllers(&domain.xml(0).unwrap()), controllers(&start));
         domain.destroy().unwrap();
+        events.expect(&domain, &[Step::DESTROYED]);
     }
     host.assert_idle();
 }
@@ -522,7 +523,7 @@ fn what_comes_of_the_host_hides_the_daemon_and_the_kernels_file_systems() {
     let directory = host.directory.display();
     let said = run(&domain, &format!("ls -d /host{directory}"));
     assert!(said.contains(&format!("/host{directory}\r\n")), "{said}");
-    let mounts = run(&domain, "grep -c ' /host/proc \\| /host/sys ' /proc/mounts");
+    let mounts = run(&domain, "grep -c -E ' /host/(proc|sys) ' /proc/mounts");
     assert!(mounts.starts_with("0\r\n"), "{mounts}");
     let own = host.paths.run.display();
     let hidden = run(&domain, &format!("ls -A /host{own} | wc -l"));
