@@ -43,6 +43,16 @@ struct Launch<'a> {
     loops: Vec<OwnedFd>,
 }
 
+fn check_partition(partition: &str) -> Result<()> {
+    match partition.starts_with('/') {
+        true => Ok(()),
+        false => Err(Error::new(
+            ErrorCode::ConfigUnsupported,
+            format!("Resource partition '{partition}' must start with '/'"),
+        )),
+    }
+}
+
 impl Driver {
     /// Starts a domain from a document; its job is held, and starting was admitted. After a
     /// failure everything is as before.
@@ -54,6 +64,7 @@ impl Driver {
         let mut live = document.clone();
         live.devices.name_all();
         let partition = live.partition.get_or_insert_with(|| self.partition.clone());
+        check_partition(partition)?;
         let scope = self.systemd.as_ref().map(|_| Scope::new(partition, &domain.name, random()));
         let group = match &scope {
             Some(scope) => Group::at(&self.layout, scope.path()),

@@ -81,6 +81,7 @@ impl HostDevice {
         }
         kept.extend(teaming(element)?);
         kept.extend(Place::BOOTABLE.read(element)?);
+        source.on_bus().map_or(Ok(()), |device| device.check(element))?;
         let device = Self { source, kept, alias: None };
         device.check_teaming(element)?;
         Ok(device)
@@ -159,7 +160,6 @@ impl HostDeviceSource {
     fn subsystem(element: &Element) -> Result<Self> {
         let (kind, source) = kind_and_source(element, Subsystem::KINDS)?;
         let device = Subsystem::parse(kind, source)?;
-        device.check(element)?;
         let driver = match device {
             Subsystem::Pci(_) => pci_driver(element)?,
             _ => None,
