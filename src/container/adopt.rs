@@ -38,7 +38,7 @@ impl Loops {
     }
 }
 
-/// Takes over a plan from a file, with what it means for links and loop devices.
+/// Takes over a plan from a file, with what it means for links and loop devices, and a record.
 pub(super) fn adopt(
     current: &Plan,
     init: &mut Init,
@@ -46,15 +46,18 @@ pub(super) fn adopt(
     loops: &mut Loops,
     names: Vec<LinkNames>,
     fds: Vec<OwnedFd>,
-) -> Result<Plan, Failure> {
+) -> Result<(Plan, OwnedFd), Failure> {
     let mut fds = fds.into_iter();
-    let file = fds.next().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput));
-    let plan = read(file.attempt("take over the plan", "")?)?;
+    let mut next = |what| {
+        let missing = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        fds.next().ok_or_else(missing).attempt("take over", what)
+    };
+    let (plan, record) = (read(next("the plan")?)?, next("the record")?);
     if plan.links != current.links {
         adopt_links(&plan, init, guard, names)?;
     }
     loops.change(&plan, fds.collect())?;
-    Ok(plan)
+    Ok((plan, record))
 }
 
 /// What is the host's has to be given back at the end, and that takes rights. What was made goes

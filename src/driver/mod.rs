@@ -8,8 +8,10 @@
 mod config;
 mod devices;
 mod domain;
+mod endings;
 mod event;
 mod helper;
+mod hooks;
 mod host;
 mod images;
 mod impact;
@@ -23,6 +25,8 @@ mod open;
 mod operations;
 mod plug;
 mod program;
+mod records;
+mod recover;
 mod registry;
 mod run;
 mod schema;
@@ -34,6 +38,7 @@ mod systemd;
 mod tuning;
 
 pub use crate::cgroup::{BlockUsage, CpuTime};
+pub use crate::container::protocol::{Cause, End, Exit};
 pub use config::{Config, Paths};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
@@ -68,6 +73,7 @@ pub struct Driver {
     netns: PathBuf,
     store: store::Store,
     systemd: Option<systemd::Systemd>,
+    hooks: hooks::Hooks,
     registry: registry::Registry,
     events: broadcast::Sender<Event>,
     /// Held for the driver's life: one daemon per run directory.
@@ -213,6 +219,9 @@ impl Driver {
             match self.store.set_aside_overlays(domain.uuid) {
                 Ok(overlays) => remove(overlays.into_iter().collect()),
                 Err(error) => tracing::error!("after the end of '{}': {error}", domain.name),
+            }
+            if let Err(error) = self.store.forget_ending(domain.uuid) {
+                tracing::error!("after the end of '{}': {error}", domain.name);
             }
         }
         // Last: from here on somebody may use its UUID anew.

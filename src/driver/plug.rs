@@ -9,7 +9,10 @@ use super::Driver;
 use super::domain::{Domain, Run};
 use super::host::present;
 use super::images;
+use super::lifecycle::State;
+use super::records::Record;
 use super::run::also;
+use super::store::Store;
 use super::supervisor::unexpected;
 use crate::container::protocol::task::{Action, Outcome};
 use crate::container::protocol::{LinkNames, Message, Request};
@@ -156,7 +159,7 @@ impl Plug<'_> {
         let known: Vec<LinkNames> = names.iter().cloned().chain(made.clone()).collect();
         let find = |link: &Link| known.iter().find(|names| names.guest == link.guest).cloned();
         let after = self.after.links.iter().filter_map(find).collect();
-        if let Err(error) = self.adopt(after).await {
+        if let Err(error) = self.adopt(after, live).await {
             let undone = self.undo(&known).await;
             return Err(also(error, undone));
         }
@@ -254,10 +257,20 @@ impl Plug<'_> {
         }
     }
 
-    async fn adopt(&self, links: Vec<LinkNames>) -> Result<()> {
+    async fn adopt(&self, links: Vec<LinkNames>, live: &Document) -> Result<()> {
         let init = self.run.init().map_or(0, |init| init.pid);
         let init = i32::try_from(init).unwrap_or_default();
-        let mut fds = vec![written(&self.after)?];
+        let snapshot = self.domain.snapshot();
+        let record = Store::text(&Record {
+            supervisor: live.id,
+            paused: snapshot.state == State::Paused,
+            reason: snapshot.reason,
+            group: self.run.group.path().to_owned(),
+            live: live.clone(),
+        });
+        let plan = serde_json::to_vec(&self.after);
+        let plan = plan.map_err(|e| Error::new(ErrorCode::InternalError, e))?;
+        let mut fds = vec![written(&plan)?, written(record.as_bytes())?];
         for held in &self.loops {
             fds.push(held.try_clone().map_err(|e| Error::system("cannot hold a loop device", e))?);
         }
@@ -288,9 +301,9 @@ pub(super) async fn plan_of(run: &Run) -> Result<Plan> {
     read().map_err(|e| Error::system("cannot read the plan of the container", e))
 }
 
-fn written(plan: &Plan) -> Result<OwnedFd> {
-    super::supervisor::in_memory(plan)
-        .map_err(|e| Error::system("cannot write the plan of the container", e))
+fn written(bytes: &[u8]) -> Result<OwnedFd> {
+    super::supervisor::in_memory(c"nsvirt-change", bytes)
+        .map_err(|e| Error::system("cannot hand over a change of the container", e))
 }
 
 /// The device as the document has it, with its name; an interface gets one in the container.

@@ -245,7 +245,7 @@ mod tests {
     fn plan(devices: &str) -> Plan {
         let root = "<filesystem><source dir='/r'/><target dir='/'/></filesystem><console/>";
         let domain = domain_with(&format!("<devices>{root}{devices}</devices>"));
-        let files = RunFiles { socket: "/s".into(), exit: "/e".into() };
+        let files = RunFiles { socket: "/s".into(), exit: "/e".into(), log: "/l".into() };
         let host = host_with(CgroupVersion::V2);
         build(&domain, &host, &Present::default(), Placement::default(), files).unwrap()
     }
