@@ -12,6 +12,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::{chdir, execve, sethostname, setsid};
 
 use super::account::Identity;
+use super::confine::confine;
 use super::links;
 use super::owners::Owners;
 use super::placement::Groups;
@@ -80,6 +81,7 @@ fn set_up(
     reset_signals()?;
     keyring::join_new_session().attempt("leave the session keyring", "")?;
     capabilities::bound(plan.drop_capabilities).attempt("drop capabilities", "")?;
+    confine(plan)?;
     identity.assume()?;
     capabilities::drop(plan.drop_capabilities).attempt("drop capabilities", "")?;
     // Again, as changing ids forgets it; if the supervisor is gone already, the report fails.

@@ -18,11 +18,13 @@
 
 mod account;
 mod child;
+mod confine;
 mod console;
 mod console_log;
 mod guard;
 mod links;
 mod listener;
+mod mask;
 mod owners;
 mod place;
 mod placement;

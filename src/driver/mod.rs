@@ -28,7 +28,7 @@ mod systemd;
 mod tuning;
 
 pub use crate::cgroup::{BlockUsage, CpuTime};
-pub use config::{Config, Paths};
+pub use config::{Config, Paths, Profile};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
 pub use host::{Cache, Cell, Cpu, NodeInfo, Pages, Topology};

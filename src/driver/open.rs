@@ -17,6 +17,7 @@ use super::{Driver, EVENT_BACKLOG, host, registry};
 use crate::cgroup::{Group, Layout};
 use crate::container::protocol::Request;
 use crate::error::{Error, ErrorCode, Result};
+use crate::plan::IdMaps;
 
 /// How long a supervisor that is ending may take for the rest of it.
 const END_PATIENCE: Duration = Duration::from_secs(5);
@@ -99,6 +100,7 @@ impl Driver {
             return self.bury(&domain, supervisor, group).await;
         };
         let run = Arc::new(Run::new(supervisor, group.clone()));
+        self.registry.take_ids(&domain, IdMaps::of(&live));
         domain.set_run(Some(run.clone()));
         // Nothing is published before it answers, so that its end meanwhile is ours to clear.
         let watch = tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
@@ -106,6 +108,7 @@ impl Driver {
         if let Err(error) = meet(&run, &Request::Attach, &[], &mut live).await {
             watch.abort();
             domain.set_run(None);
+            domain.set_ids(IdMaps::default());
             tracing::warn!("domain '{}' did not survive: {error}", domain.name);
             run.supervisor.process.kill()?;
             return self.bury(&domain, live.id, group).await;

@@ -17,7 +17,7 @@ use crate::container::protocol::{LinkNames, Message, Request};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain as Document, LiveInterface};
 use crate::network::Netlink;
-use crate::plan::{self, Placement, Plan};
+use crate::plan::{self, IdMaps, Placement, Plan, Present};
 use crate::sys::pidfd;
 
 /// How long a killed container may take to be gone, before its supervisor is killed too.
@@ -41,7 +41,23 @@ impl Driver {
         domain: &Arc<Domain>,
         document: &Document,
     ) -> Result<()> {
+        let others = self.registry.take_ids(domain, IdMaps::of(document));
+        let started = self.start_beside(domain, document, others).await;
+        if started.is_err() {
+            domain.set_ids(IdMaps::default());
+        }
+        started
+    }
+
+    /// [`Self::start`] beside other containers with these ids.
+    async fn start_beside(
+        self: &Arc<Self>,
+        domain: &Arc<Domain>,
+        document: &Document,
+        id_maps: Vec<(String, IdMaps)>,
+    ) -> Result<()> {
         let mut live = document.clone();
+        live.isolation.profile.get_or_insert(self.host.isolation);
         let partition = live.partition.get_or_insert_with(|| self.partition.clone());
         let scope = self.systemd.as_ref().map(|_| Scope::new(partition, &domain.name, random()));
         let group = match &scope {
@@ -49,7 +65,7 @@ impl Driver {
             None => Group::new(&self.layout, partition, &domain.name),
         };
         let files = self.store.run_files(domain.uuid);
-        let present = present(&live)?;
+        let present = Present { id_maps, ..present(&live)? };
         let plan = plan::build(&live, &self.host, &present, placement(&group), files)?;
         self.store.forget_run(domain.uuid)?;
         match self.launch(domain, &plan, &group, scope.as_ref(), &mut live).await {
@@ -193,6 +209,7 @@ impl Driver {
             tracing::error!("after the end of domain '{}': {error}", domain.name);
         }
         domain.set_run(None);
+        domain.set_ids(IdMaps::default());
         let transition = match domain.admit(operation) {
             Ok(transition) => transition,
             Err(error) => return tracing::error!("domain '{}' ended twice: {error}", domain.name),
