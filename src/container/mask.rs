@@ -27,7 +27,10 @@ const PLACE: &str = "/dev";
 
 /// Puts nothing over each of the paths that is there.
 pub(super) fn cover(paths: &[String]) -> Result<(), Failure> {
-    let nothing = attach_nothing().attempt("mount what masks", "/proc")?;
+    let place =
+        place::directory(Path::new(PLACE), Links::Refused).attempt("open mount point", PLACE)?;
+    let nothing = make_nothing().attempt("make what masks", "/proc")?;
+    mounts::attach(&nothing, place.as_fd()).attempt("mount what masks", "/proc")?;
     let covered = paths.iter().try_for_each(|path| {
         let found = match place::find(Path::new(path), Links::Refused) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -40,13 +43,12 @@ pub(super) fn cover(paths: &[String]) -> Result<(), Failure> {
     covered
 }
 
-fn attach_nothing() -> io::Result<DetachedMount> {
+fn make_nothing() -> io::Result<DetachedMount> {
     let options = [("mode", "755"), ("size", "4096"), ("nr_inodes", "4")];
     let nothing = mounts::new_filesystem("tmpfs", "tmpfs", &options, NOSUID | NODEV | NOEXEC)?;
     let read = Mode::from_bits_truncate(0o444);
     openat(&nothing, FILE, OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC, read)?;
     mkdirat(&nothing, DIRECTORY, Mode::from_bits_truncate(0o555))?;
-    mounts::attach(&nothing, place::directory(Path::new(PLACE), Links::Refused)?.as_fd())?;
     Ok(nothing)
 }
 

@@ -25,6 +25,7 @@ mod hello;
 mod hostile;
 mod inside;
 mod introspection;
+mod isolation;
 mod lifecycle;
 mod limits;
 mod links;
