@@ -79,8 +79,8 @@ fn measure(host: &Host) -> Measured {
 }
 
 #[test]
-fn every_row_is_as_expected_and_the_document_says_so() {
-    let Some(host) = Host::new("every_row_is_as_expected_and_the_document_says_so") else {
+fn every_row_is_as_expected() {
+    let Some(host) = Host::new("every_row_is_as_expected") else {
         return;
     };
     let measured = measure(&host);
@@ -93,7 +93,12 @@ fn every_row_is_as_expected_and_the_document_says_so() {
     }
     let faults = measured.compare();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    assert_eq!(table::documented(), measured.table(), "docs/security.md is not what was measured");
+}
+
+#[test]
+fn the_document_has_what_is_expected() {
+    let table = Measured::expected().table();
+    assert_eq!(table::documented(), table, "docs/security.md is not what was measured");
 }
 
 #[test]

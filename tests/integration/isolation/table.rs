@@ -49,6 +49,21 @@ pub fn documented() -> String {
 }
 
 impl Measured {
+    /// The tables.
+    pub fn expected() -> Self {
+        let answers = |column: &'static Column| {
+            let text = fs::read_to_string(file(column.profile)).unwrap();
+            let row = |line: &str| match line.split('\t').collect::<Vec<_>>()[..] {
+                [name, plain, ids] => {
+                    (name.to_owned(), if column.has_ids { ids } else { plain }.to_owned())
+                }
+                _ => panic!("{line}"),
+            };
+            (column, Answers(text.lines().skip(1).map(row).collect()))
+        };
+        Self(Column::ALL.map(answers).into())
+    }
+
     pub fn insert(&mut self, column: &'static Column, answers: Answers) {
         self.0.push((column, answers));
     }
@@ -76,39 +91,27 @@ impl Measured {
             fs::write(file(profile), format!("row\tplain\tidmap\n{rows}")).unwrap();
         }
         let text = fs::read_to_string(at(DOCUMENT)).unwrap();
-        let text = text.replace(&documented(), &self.table());
+        let old = format!("{BEGIN}{}{END}", documented());
+        let text = text.replace(&old, &format!("{BEGIN}{}{END}", Self::expected().table()));
         fs::write(at(DOCUMENT), text).unwrap();
     }
 
-    /// What differs from the expected tables. What this kernel does not have cannot be asked of
-    /// it; what it has and the one that the tables were made on had not must be closed.
+    /// What differs from the tables. What this kernel does not have cannot be asked of it; what it
+    /// has, and the one that the tables were made on has not, must be closed.
     pub fn compare(&self) -> Vec<String> {
         let mut faults = Vec::new();
-        for profile in PROFILES {
-            let expected = fs::read_to_string(file(profile)).unwrap();
-            let mut names = Vec::new();
-            for line in expected.lines().skip(1) {
-                let cells: Vec<_> = line.split('\t').collect();
-                let [name, plain, ids] = cells[..] else { panic!("{line}") };
-                names.push(name);
-                for (column, answers, expected) in
-                    std::iter::zip(["", " with ids of its own"], self.of_profile(profile))
-                        .zip([plain, ids])
-                        .map(|((column, answers), expected)| (column, answers, expected))
-                {
-                    let found = answers.get(name).map_or("missing", String::as_str);
-                    let fits =
-                        found == expected || found == "na" || (expected == "na" && found == "no");
-                    if !fits {
-                        faults.push(format!(
-                            "{profile}{column}: {name} is {found}, expected {expected}"
-                        ));
-                    }
+        for (column, expected) in Self::expected().0 {
+            let found = self.of(column);
+            let unknown = found.0.keys().filter(|name| !expected.0.contains_key(*name));
+            faults.extend(unknown.map(|name| format!("{}: {name} is in no table", column.name)));
+            for (name, expected) in &expected.0 {
+                let found = found.0.get(name).map_or("missing", String::as_str);
+                let fits = found == expected || found == "na" || expected == "na" && found == "no";
+                if !fits {
+                    let column = column.name;
+                    faults.push(format!("{column}: {name} is {found}, expected {expected}"));
                 }
             }
-            let [plain, _] = self.of_profile(profile);
-            let unknown = plain.keys().filter(|name| !names.contains(&name.as_str()));
-            faults.extend(unknown.map(|name| format!("{profile}: {name} is not in the table")));
         }
         faults
     }

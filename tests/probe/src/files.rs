@@ -113,6 +113,15 @@ pub(crate) fn write_limit(controller: &str, names: [&str; 2]) -> Said {
     }
 }
 
+/// Whether what the host executes when a group is empty can be set: only a hierarchy's own root
+/// has the file.
+pub(crate) fn write_release_agent() -> Said {
+    match group_file("memory", "release_agent") {
+        Some(path) => write_same(&path),
+        None => no("no root of a hierarchy is here"),
+    }
+}
+
 /// Whether the group is shown below another one.
 pub(crate) fn group_path_of_host() -> Said {
     let text = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();

@@ -188,7 +188,7 @@ fn control_groups(rows: &mut Vec<Row>) {
     ask(rows, "cgroup_write_memory", move || write_limit("memory", memory));
     ask(rows, "cgroup_write_pids", move || write_limit("pids", processes));
     ask(rows, "cgroup_write_cpu", move || write_limit("cpu", processors));
-    ask(rows, "cgroup_write_release_agent", || write_limit("memory", ["release_agent"; 2]));
+    ask(rows, "cgroup_write_release_agent", files::write_release_agent);
     ask(rows, "memory_filesystem_unlimited", files::unbounded_memory_filesystem);
 }
 
