@@ -13,7 +13,7 @@ use nix::fcntl::{OFlag, openat};
 use nix::mount::{MntFlags, umount2};
 use nix::sys::stat::{Mode, SFlag, fstat, mkdirat};
 
-use super::place::{self, Links};
+use super::place::{Links, Root};
 use super::protocol::{Attempt, Failure};
 use crate::plan::attributes::{NODEV, NOEXEC, NOSUID, RDONLY};
 use crate::sys::mount::{self as mounts, DetachedMount};
@@ -26,13 +26,13 @@ const DIRECTORY: &str = "directory";
 const PLACE: &str = "/dev";
 
 /// Puts nothing over each of the paths that is there.
-pub(super) fn cover(paths: &[String]) -> Result<(), Failure> {
+pub(super) fn cover(root: &Root, paths: &[String]) -> Result<(), Failure> {
     let place =
-        place::directory(Path::new(PLACE), Links::Refused).attempt("open mount point", PLACE)?;
+        root.directory(Path::new(PLACE), Links::Refused).attempt("open mount point", PLACE)?;
     let nothing = make_nothing().attempt("make what masks", "/proc")?;
     mounts::attach(&nothing, place.as_fd()).attempt("mount what masks", "/proc")?;
     let covered = paths.iter().try_for_each(|path| {
-        let found = match place::find(Path::new(path), Links::Refused) {
+        let found = match root.find(Path::new(path), Links::Refused) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             found => found.attempt("open", path)?,
         };

@@ -20,7 +20,7 @@ use nix::unistd::{chdir, setsid};
 use super::console::Console;
 use super::guard::Guard;
 use super::listener::Listener;
-use super::placement::{self, Groups};
+use super::placement;
 use super::protocol::{self, Attempt, Exit, Failure, Message, Request};
 use super::start;
 use crate::plan::{Namespace, Plan};
@@ -104,14 +104,18 @@ fn wait_and_start(
     daemon: &OwnedFd,
 ) -> Result<Option<(Vec<Console>, start::Init)>, Failure> {
     protocol::send(daemon.as_fd(), &Message::Listening, &[]).attempt("tell the daemon", "")?;
-    let request = protocol::receive::<Request>(daemon.as_fd());
-    let Some((Request::Go, shared)) = request.attempt("hear from the daemon", "")? else {
-        // The daemon gave up, or died before it said Go.
+    let hear = || protocol::receive::<Request>(daemon.as_fd()).attempt("hear from the daemon", "");
+    let Some((Request::Prepare, shared)) = hear()? else {
         return Ok(None);
     };
     enter_shared(&plan.shared_namespaces, shared)?;
+    let child = start::prepare(plan)?;
     let consoles = plan.consoles.iter().map(Console::open).collect::<Result<Vec<_>, _>>()?;
-    Ok(Some((consoles, start::start(plan, &[])?)))
+    let Some((Request::Go, _)) = hear()? else {
+        // The daemon gave up, or died before it said Go.
+        return child.abandon().map(|()| None);
+    };
+    Ok(Some((consoles, child.go(&[])?)))
 }
 
 /// Enters the namespaces that the container takes from elsewhere, for good: children inherit them,
@@ -155,7 +159,8 @@ struct Events {
 impl Supervisor {
     fn run(&mut self) -> Result<(), Failure> {
         self.announce_running();
-        Groups::open(&self.plan.placement.supervisor_tasks)?.join()?;
+        let tasks = placement::open(&self.plan.placement.supervisor_tasks)?;
+        placement::join(tasks).attempt("join control group", "")?;
         placement::join_v2(&self.plan.placement.supervisor_v2)?;
         self.guard.lower()?;
         loop {
@@ -277,7 +282,7 @@ impl Supervisor {
         let v1 = self.plan.placement.init_tasks.iter().filter_map(|file| file.parent());
         let v2 = self.plan.placement.init_v2.iter().map(PathBuf::as_path);
         v1.chain(v2).try_for_each(placement::reset)?;
-        start::start(&self.plan, self.init.links.names())
+        start::prepare(&self.plan)?.go(self.init.links.names())
     }
 
     /// Leaves the end of init for a daemon that may not be there now, and tells one that is.
@@ -311,6 +316,8 @@ impl Supervisor {
 
     fn answer(&mut self, request: Request) {
         match request {
+            // What comes before it runs was heard.
+            Request::Prepare => {}
             Request::Go | Request::Attach => self.announce_running(),
             Request::OpenConsole { console } => match self.open_console(console) {
                 Ok(client) => self.send(&Message::Done, &[client.as_fd()]),

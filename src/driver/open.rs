@@ -105,7 +105,7 @@ impl Driver {
         // Nothing is published before it answers, so that its end meanwhile is ours to clear.
         let watch = tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
         live.id = Some(run.supervisor.pid);
-        if let Err(error) = meet(&run, &Request::Attach, &[], &mut live).await {
+        if let Err(error) = meet(&run, &Request::Attach, &mut live).await {
             watch.abort();
             domain.set_run(None);
             domain.set_ids(IdMaps::default());

@@ -292,7 +292,7 @@ impl Driver {
 
     async fn request(&self, domain: &Domain, request: &Request) -> Result<Option<OwnedFd>> {
         let run = domain.run()?;
-        let (answer, mut fds) = run.supervisor.request(request, &[]).await?;
+        let (answer, mut fds) = run.supervisor.request(request).await?;
         match answer {
             Message::Done => Ok(fds.pop()),
             Message::Refused(failure) => Err(Error::new(ErrorCode::OperationFailed, failure)),

@@ -1,6 +1,6 @@
 //! Starting a container, watching it, and clearing up after it.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,11 +110,13 @@ impl Driver {
         if let (Some(systemd), Some(scope)) = (&self.systemd, scope) {
             systemd.start_scope(scope, &domain.name, pid).await?;
         }
-        group.create(&plan.limits, pid)?;
+        group.create_birthplace(pid)?;
+        run.supervisor.prepare(&shared).await?;
+        group.create_rest(&plan.limits, pid)?;
         run.supervisor.listening().await?;
         live.id = Some(pid);
         self.record(Some(pid), group, live)?;
-        meet(&run, &Request::Go, &shared, live).await?;
+        meet(&run, &Request::Go, live).await?;
         self.register(domain, &run).await;
         Ok(())
     }
@@ -258,13 +260,8 @@ impl Driver {
 }
 
 /// Asks a supervisor for its container, and fills in what is only known while it runs.
-pub(super) async fn meet(
-    run: &Run,
-    request: &Request,
-    shared: &[OwnedFd],
-    live: &mut Document,
-) -> Result<()> {
-    let (answer, mut fds) = run.supervisor.request(request, shared).await?;
+pub(super) async fn meet(run: &Run, request: &Request, live: &mut Document) -> Result<()> {
+    let (answer, mut fds) = run.supervisor.request(request).await?;
     match (answer, fds.pop()) {
         (Message::Running { init, consoles, links }, Some(pidfd)) => {
             run.set_init(init.try_into().unwrap_or_default(), pidfd);

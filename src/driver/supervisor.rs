@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -55,7 +55,7 @@ pub(super) enum Notice {
 }
 
 impl Supervisor {
-    /// Executes a supervisor with a plan. It waits for [`Request::Go`].
+    /// Executes a supervisor with a plan. It waits for [`Request::Prepare`].
     pub(super) fn spawn(program: &Program, plan: &Plan, log: File) -> Result<Self> {
         let spawn = || -> io::Result<Self> {
             let (ours, theirs) =
@@ -104,14 +104,34 @@ impl Supervisor {
         })
     }
 
-    /// Sends a request with descriptors and waits for its answer, while somebody calls
-    /// [`Self::next`].
-    pub(super) async fn request(&self, request: &Request, fds: &[OwnedFd]) -> Result<Answer> {
+    /// Lets it get its container ready. The version 2 control group is there, and these are the
+    /// namespaces that come from elsewhere.
+    pub(super) async fn prepare(&self, shared: &[OwnedFd]) -> Result<()> {
+        let shared: Vec<_> = shared.iter().map(AsFd::as_fd).collect();
+        self.send(&Request::Prepare, &shared, &mut *self.answers.lock().await).await
+    }
+
+    /// Sends a request and waits for its answer, while somebody calls [`Self::next`].
+    pub(super) async fn request(&self, request: &Request) -> Result<Answer> {
         let mut answers = self.answers.lock().await;
-        let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
-        protocol::send(self.socket.get_ref().as_fd(), request, &fds)
-            .map_err(|e| Error::system(format!("cannot reach supervisor {}", self.pid), e))?;
+        self.send(request, &[], &mut answers).await?;
         self.answer(&mut answers).await
+    }
+
+    /// One that cannot be reached has said why, or at least that it says no more.
+    async fn send(
+        &self,
+        request: &Request,
+        fds: &[BorrowedFd<'_>],
+        answers: &mut mpsc::UnboundedReceiver<Option<Answer>>,
+    ) -> Result<()> {
+        if let Err(error) = protocol::send(self.socket.get_ref().as_fd(), request, fds) {
+            tracing::debug!("cannot reach supervisor {}: {error}", self.pid);
+            loop {
+                self.answer(answers).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Waits until a supervisor that was just executed listens for daemons to come.
