@@ -148,7 +148,14 @@ pub fn send(
 pub fn receive<T: DeserializeOwned>(
     socket: BorrowedFd<'_>,
 ) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
-    let (bytes, fds) = sys::fd::receive(socket, LIMIT)?;
+    let (bytes, fds) = match sys::fd::receive(socket, LIMIT) {
+        // The other side ended and did not read everything. That is said once, and first; what it
+        // wrote before is there still.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+            sys::fd::receive(socket, LIMIT)?
+        }
+        received => received?,
+    };
     if bytes.is_empty() {
         return Ok(None);
     }
@@ -185,6 +192,18 @@ mod tests {
         assert_eq!((received, fds.len()), (Message::Exited(Exit::Signal(1)), 0));
         drop(a);
         assert!(receive::<Message>(b.as_fd()).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_was_said_is_heard_from_who_ended_without_listening() {
+        let kind = SockType::SeqPacket;
+        let (a, b) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        send(a.as_fd(), &Message::Listening, &[]).unwrap();
+        send(b.as_fd(), &Message::Done, &[]).unwrap();
+        drop(b);
+        let (received, _) = receive::<Message>(a.as_fd()).unwrap().unwrap();
+        assert_eq!(received, Message::Done);
+        assert!(receive::<Message>(a.as_fd()).unwrap().is_none());
     }
 
     #[test]
