@@ -57,7 +57,7 @@ fn supervise(plan: Plan, daemon: OwnedFd) -> Result<(), Failure> {
         Ok(Some((listener, consoles, init))) => {
             let daemon = Some(daemon);
             let consoles = consoles.into_iter().map(Some).collect();
-            let guard = Guard::new(plan.restart_on_reboot || !plan.links.is_empty())?;
+            let guard = Guard::new(&plan)?;
             let mut supervisor = Supervisor { plan, listener, daemon, consoles, init, guard };
             let result = supervisor.run();
             result.and(supervisor.listener.close())
