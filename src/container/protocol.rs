@@ -20,8 +20,9 @@ const LIMIT: usize = 64 << 10;
 /// From the daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
-    /// The version 2 control group is there: get the container ready, but run nothing of it. The
-    /// namespaces that it takes from elsewhere come along. Not answered.
+    /// This is your container, and its version 2 control group is there: get it ready, but run
+    /// nothing of it. The plan, the domain's log and the namespaces that are taken from elsewhere
+    /// come along, in this order. Not answered.
     Prepare,
     /// All control groups are there, and the run is on record: start the container. Answered by
     /// `Running` or `Failed`.
@@ -47,7 +48,7 @@ pub enum Request {
 /// From the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
-    /// Unasked, once: later daemons can connect from now on, and `Prepare` is waited for.
+    /// Unasked, once, after `Prepare`: later daemons can connect from now on.
     Listening,
     /// The container runs; a pidfd of init comes along.
     Running {

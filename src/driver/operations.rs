@@ -84,7 +84,7 @@ impl Driver {
             schema::check_domain(text)?;
         }
         let mut document = Document::parse(text)?;
-        let emulator = self.supervisor.path().to_string_lossy();
+        let emulator = self.spare.path().to_string_lossy();
         document.fill_host_defaults(&self.host.arch, &emulator);
         Ok(document)
     }

@@ -10,7 +10,7 @@ use super::event::EventKind;
 use super::host::present;
 use super::lifecycle::{Operation, State};
 use super::store::Record;
-use super::supervisor::{Notice, Supervisor, unexpected};
+use super::supervisor::{Notice, unexpected};
 use super::systemd::{Machine, Scope, machine};
 use crate::cgroup::Group;
 use crate::container::protocol::{LinkNames, Message, Request};
@@ -68,7 +68,9 @@ impl Driver {
         let present = Present { id_maps, ..present(&live)? };
         let plan = plan::build(&live, &self.host, &present, placement(&group), files)?;
         self.store.forget_run(domain.uuid)?;
-        match self.launch(domain, &plan, &group, scope.as_ref(), &mut live).await {
+        let launched = self.launch(domain, &plan, &group, scope.as_ref(), &mut live).await;
+        self.spare.refill();
+        match launched {
             Ok(()) => {
                 domain.publish(|snapshot| {
                     snapshot.live = Some(Arc::new(live));
@@ -101,17 +103,17 @@ impl Driver {
     ) -> Result<()> {
         let shared = self.open_shared(live)?;
         self.record(None, group, live)?;
-        let supervisor = Supervisor::spawn(&self.supervisor, plan, self.store.log(&domain.name)?)?;
+        let log = self.store.log(&domain.name)?;
+        let supervisor = self.spare.take()?;
         let pid = supervisor.pid;
         let run = Arc::new(Run::new(supervisor, group.clone()));
         domain.set_run(Some(run.clone()));
         tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
-        // Meanwhile the supervisor starts up on another processor.
         if let (Some(systemd), Some(scope)) = (&self.systemd, scope) {
             systemd.start_scope(scope, &domain.name, pid).await?;
         }
         group.create_birthplace(pid)?;
-        run.supervisor.prepare(&shared).await?;
+        run.supervisor.prepare(plan, log, &shared).await?;
         group.create_rest(&plan.limits, pid)?;
         run.supervisor.listening().await?;
         live.id = Some(pid);

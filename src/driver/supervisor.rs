@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket, socketpair};
 use tokio::io::Interest;
@@ -17,6 +18,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::program::Program;
 use crate::container::protocol::{self, Exit, Message, Request};
+use crate::container::title;
 use crate::error::{Error, ErrorCode, Result};
 use crate::plan::Plan;
 use crate::sys::{fd, pidfd};
@@ -55,25 +57,29 @@ pub(super) enum Notice {
 }
 
 impl Supervisor {
-    /// Executes a supervisor with a plan. It waits for [`Request::Prepare`].
-    pub(super) fn spawn(program: &Program, plan: &Plan, log: File) -> Result<Self> {
+    /// Executes a supervisor. It waits for [`Self::prepare`], and ends when this is dropped before.
+    pub(super) fn spawn(program: &Program) -> Result<Self> {
         let spawn = || -> io::Result<Self> {
             let (ours, theirs) =
                 socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
             fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
             let child = Command::new(program.sealed()?)
                 .arg0(program.path())
-                .arg(&plan.name)
+                .arg(" ".repeat(title::ROOM))
                 .env_clear()
-                .stdin(Stdio::from(in_memory(plan)?))
+                .stdin(Stdio::null())
                 .stdout(Stdio::from(theirs))
-                .stderr(Stdio::from(log))
                 .spawn()?;
             Self::new(child.id(), ours)
         };
         spawn().map_err(|e| {
             Error::system(format!("cannot start the supervisor {}", program.path().display()), e)
         })
+    }
+
+    /// Lets one go that has no container: it ends.
+    pub(super) fn close(self) -> Process {
+        self.process
     }
 
     /// Connects to a supervisor that a former daemon started; `None` when there is none.
@@ -105,10 +111,12 @@ impl Supervisor {
     }
 
     /// Lets it get its container ready. The version 2 control group is there, and these are the
-    /// namespaces that come from elsewhere.
-    pub(super) async fn prepare(&self, shared: &[OwnedFd]) -> Result<()> {
-        let shared: Vec<_> = shared.iter().map(AsFd::as_fd).collect();
-        self.send(&Request::Prepare, &shared, &mut *self.answers.lock().await).await
+    /// domain's log and the namespaces that come from elsewhere.
+    pub(super) async fn prepare(&self, plan: &Plan, log: File, shared: &[OwnedFd]) -> Result<()> {
+        let plan = in_memory(plan).map_err(|e| Error::system("cannot hand over a plan", e))?;
+        let mut fds = vec![plan.as_fd(), log.as_fd()];
+        fds.extend(shared.iter().map(AsFd::as_fd));
+        self.send(&Request::Prepare, &fds, &mut *self.answers.lock().await).await
     }
 
     /// Sends a request and waits for its answer, while somebody calls [`Self::next`].
@@ -134,7 +142,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Waits until a supervisor that was just executed listens for daemons to come.
+    /// Waits until a supervisor that was told to prepare listens for daemons to come.
     pub(super) async fn listening(&self) -> Result<()> {
         match self.answer(&mut *self.answers.lock().await).await? {
             (Message::Listening, _) => Ok(()),
@@ -221,6 +229,12 @@ impl Process {
             Err(error) if error.raw_os_error() == Some(nix::libc::ESRCH) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether it has ended, as far as is known now.
+    pub(super) fn has_ended(&self) -> bool {
+        let mut fds = [PollFd::new(self.pidfd.get_ref().as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::ZERO) != Ok(0)
     }
 
     /// Waits for its end.
