@@ -98,7 +98,7 @@ impl Driver {
         let domain = self.registry.claim(live.uuid, &live.name)?;
         let group = Group::at(&self.layout, group);
         let socket = self.store.run_files(live.uuid).socket;
-        let connected = supervisor.map(|pid| Supervisor::connect(pid, &socket)).transpose()?;
+        let connected = supervisor.map(|_| Supervisor::connect(&socket)).transpose()?;
         let Some(supervisor) = connected.flatten() else {
             return self.bury(&domain, supervisor, group).await;
         };

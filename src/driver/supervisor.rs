@@ -11,7 +11,9 @@ use std::time::Duration;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket, socketpair};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, socketpair, sockopt,
+};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Mutex, mpsc};
@@ -82,14 +84,18 @@ impl Supervisor {
         self.process
     }
 
-    /// Connects to a supervisor that a former daemon started; `None` when there is none.
-    pub(super) fn connect(pid: u32, path: &Path) -> Result<Option<Self>> {
+    /// Connects to a supervisor that a former daemon started; `None` when there is none. Which
+    /// process it is, the kernel says: what is on record may be wrong, and it will be signalled.
+    pub(super) fn connect(path: &Path) -> Result<Option<Self>> {
         use nix::errno::Errno;
         let attempt = || -> io::Result<Option<Self>> {
             let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
             let socket = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
             match connect(socket.as_raw_fd(), &UnixAddr::new(path)?) {
-                Ok(()) => Self::new(pid, socket).map(Some),
+                Ok(()) => {
+                    let pid = getsockopt(&socket, sockopt::PeerCredentials)?.pid();
+                    Self::new(pid.try_into().map_err(io::Error::other)?, socket).map(Some)
+                }
                 Err(Errno::ENOENT | Errno::ECONNREFUSED) => Ok(None),
                 Err(error) => Err(error.into()),
             }

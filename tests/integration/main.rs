@@ -19,6 +19,7 @@ mod differential;
 mod ends;
 mod files;
 mod filesystems;
+mod findings;
 mod fuzz_findings;
 mod groups;
 mod hello;
