@@ -31,10 +31,12 @@ pub(super) fn id_maps(domain: &Domain, host: &Host, present: &Present) -> Result
     Ok(maps)
 }
 
+/// One of the two maps.
+type Rows = fn(&IdMaps) -> &Vec<IdRange>;
+
 /// Refuses ids that are somebody else's: with them the container's root is another's as well.
 fn check_whose(domain: &Domain, maps: &IdMaps, present: &Present) -> Result<()> {
-    let kinds: [(&str, fn(&IdMaps) -> &Vec<IdRange>); 2] =
-        [("uid", |maps| &maps.uids), ("gid", |maps| &maps.gids)];
+    let kinds: [(&str, Rows); 2] = [("uid", |maps| &maps.uids), ("gid", |maps| &maps.gids)];
     for (kind, rows) in kinds {
         let root = rows(maps).iter().find(|row| row.outside == 0);
         if let Some(IdRange { inside, count, .. }) = root {

@@ -14,7 +14,7 @@ const PLACE: &str = "/tmp";
 /// A mount namespace of this process's own.
 pub(crate) fn unshare() -> io::Result<()> {
     call(libc::SYS_unshare, &[libc::CLONE_NEWNS as u64])?;
-    mount("", "/", "", (libc::MS_REC | libc::MS_PRIVATE) as u64)
+    mount("", "/", "", libc::MS_REC | libc::MS_PRIVATE)
 }
 
 /// `mount(2)`.
@@ -58,7 +58,7 @@ pub(crate) fn below_new(kind: &str, file: &str, ask: fn(&str) -> Said) -> Said {
 
 /// Whether a directory can be mounted somewhere else.
 pub(crate) fn bind() -> Said {
-    from(unshare().and_then(|()| mount("/etc", PLACE, "", libc::MS_BIND as u64)))
+    from(unshare().and_then(|()| mount("/etc", PLACE, "", libc::MS_BIND)))
 }
 
 /// Whether a mount can be taken away.
@@ -82,7 +82,7 @@ pub(crate) fn make_writable(path: &str) -> Said {
     if !is_mounted(path) {
         return na("not mounted");
     }
-    let flags = (libc::MS_BIND | libc::MS_REMOUNT) as u64;
+    let flags = libc::MS_BIND | libc::MS_REMOUNT;
     from(unshare().and_then(|()| mount("", path, "", flags)))
 }
 
