@@ -40,6 +40,8 @@ pub enum ErrorCode {
     ConfigUnsupported = 67,
     /// Another operation held the domain for too long.
     OperationTimeout = 68,
+    /// A program of the administrator's failed that is called at a step of a domain's life.
+    HookScriptFailed = 70,
     /// An argument that is valid elsewhere and not supported here.
     ArgumentUnsupported = 74,
     /// A domain has no such title, description or element of metadata.
@@ -71,6 +73,7 @@ impl ErrorCode {
             Self::OperationInvalid => "Requested operation is not valid",
             Self::ConfigUnsupported => "unsupported configuration",
             Self::OperationTimeout => "Timed out during operation",
+            Self::HookScriptFailed => "Hook script execution failed",
             Self::ArgumentUnsupported => "argument unsupported",
             Self::NoDomainMetadata => "metadata not found",
             Self::Overflow => "numerical overflow",

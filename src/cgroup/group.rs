@@ -166,6 +166,13 @@ impl Group {
         self.v2(INIT)
     }
 
+    /// The file that counts what the kernel has killed for lack of memory, init included: version 1
+    /// counts a process in its own group, version 2 in those above as well.
+    pub fn oom_kills(&self) -> Option<PathBuf> {
+        let version1 = self.v1_with("memory", INIT).map(|group| group.join("memory.oom_control"));
+        version1.or_else(|| self.v2(INIT).map(|group| group.join("memory.events")))
+    }
+
     /// Directories of init's groups that a container manages itself: version 2, and the hierarchy
     /// systemd names its units in. Limits are above them.
     pub fn delegated(&self) -> Vec<PathBuf> {

@@ -121,7 +121,7 @@ impl Guard {
     /// Nothing is given up yet.
     pub(super) fn new(plan: &Plan) -> Result<Self, Failure> {
         let oom = fs::read_to_string(OOM).attempt("read", OOM)?;
-        let duty = match (plan.restart_on_reboot, plan.links.is_empty()) {
+        let duty = match (plan.restart.is_possible(), plan.links.is_empty()) {
             (true, _) => Duty::Restart,
             (false, false) => Duty::Links,
             (false, true) => Duty::Nothing,

@@ -1,8 +1,9 @@
 //! What the daemon and a supervisor say to each other: one message, one packet.
 //!
 //! The socket is `SOCK_SEQPACKET`, so a message is never split; descriptors travel with it. The
-//! daemon sends [`Request`]s, each but `Prepare` answered by exactly one [`Message`] in order; besides, the
-//! supervisor tells [`Message::Rebooted`] and [`Message::Exited`] on its own.
+//! daemon sends [`Request`]s, each but [`Request::Prepare`] and [`Request::Destroy`] answered by
+//! exactly one [`Message`] in order; besides, the supervisor tells [`Message::Restarted`] and
+//! [`Message::Ended`] on its own.
 
 use std::fmt;
 use std::io;
@@ -11,6 +12,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use super::ending::{Cause, End};
 use crate::sys;
 pub use crate::sys::pidfd::Exit;
 
@@ -25,19 +27,30 @@ pub const NAME_ROOM: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
     /// This is your container, and its version 2 control group is there: get it ready, but run
-    /// nothing of it. The plan, the domain's log and the namespaces that are taken from elsewhere
-    /// come along, in this order. Not answered.
+    /// nothing of it. The plan, the domain's log, a file to keep (the daemon's record of this run)
+    /// and the namespaces that are taken from elsewhere come along, in this order. Not answered.
     Prepare,
     /// All control groups are there, and the run is on record: start the container. Answered by
     /// `Running` or `Failed`.
     Go,
     /// A daemon that was restarted asks what is there. Answered by `Running`.
     Attach,
+    /// A daemon that was restarted has no record of this run. Answered by `Done` with the file that
+    /// was kept, or `Refused`.
+    Record,
     /// Open a console anew. Answered by `Done` with a descriptor, or `Refused`.
     OpenConsole {
         /// Which console, from 0.
         console: usize,
     },
+    /// Init is asked to end by means that do not tell it why: whether its end is a reboot. Answered by
+    /// `Done`.
+    Asked {
+        /// A reboot, or the end.
+        to_reboot: bool,
+    },
+    /// End the container for good, whatever follows its end otherwise. Answered by its end.
+    Destroy,
     /// Tell the container's terminal its size. Answered by `Done` or `Refused`.
     ResizeConsole {
         /// Which console, from 0.
@@ -70,13 +83,15 @@ pub enum Message {
     Done,
     /// Not done, and why.
     Refused(Failure),
-    /// The container restarted itself; a pidfd of the new init comes along.
-    Rebooted {
+    /// Init ended and the container was started anew; a pidfd of the new init comes along.
+    Restarted {
         /// Init's process ID on the host.
         init: i32,
+        /// How the one before ended.
+        end: End,
     },
     /// Init ended for good; the supervisor ends next.
-    Exited(Exit),
+    Ended(End),
 }
 
 /// What both ends of a link are called.
@@ -153,14 +168,7 @@ pub fn send(
 pub fn receive<T: DeserializeOwned>(
     socket: BorrowedFd<'_>,
 ) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
-    let (bytes, fds) = match sys::fd::receive(socket, LIMIT) {
-        // The other side ended and did not read everything. That is said once, and first; what it
-        // wrote before is there still.
-        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-            sys::fd::receive(socket, LIMIT)?
-        }
-        received => received?,
-    };
+    let (bytes, fds) = sys::fd::receive(socket, LIMIT)?;
     if bytes.is_empty() {
         return Ok(None);
     }
@@ -189,26 +197,25 @@ mod tests {
             links: vec![LinkNames { host: None, guest: "eth0".into() }],
         };
         send(a.as_fd(), &message, &[a.as_fd()]).unwrap();
-        send(a.as_fd(), &Message::Exited(Exit::Signal(1)), &[]).unwrap();
+        send(a.as_fd(), &Message::Done, &[]).unwrap();
         let (received, fds) = receive::<Message>(b.as_fd()).unwrap().unwrap();
         assert_eq!((received, fds.len()), (message, 1));
         drop(fds);
         let (received, fds) = receive::<Message>(b.as_fd()).unwrap().unwrap();
-        assert_eq!((received, fds.len()), (Message::Exited(Exit::Signal(1)), 0));
+        assert_eq!((received, fds.len()), (Message::Done, 0));
         drop(a);
         assert!(receive::<Message>(b.as_fd()).unwrap().is_none());
     }
 
     #[test]
-    fn what_was_said_is_heard_from_who_ended_without_listening() {
+    fn the_last_words_are_heard_of_one_that_did_not_listen() {
         let kind = SockType::SeqPacket;
         let (a, b) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC).unwrap();
-        send(a.as_fd(), &Message::Listening, &[]).unwrap();
-        send(b.as_fd(), &Message::Done, &[]).unwrap();
-        drop(b);
-        let (received, _) = receive::<Message>(a.as_fd()).unwrap().unwrap();
-        assert_eq!(received, Message::Done);
-        assert!(receive::<Message>(a.as_fd()).unwrap().is_none());
+        send(b.as_fd(), &Request::Go, &[]).unwrap();
+        send(a.as_fd(), &Message::Done, &[]).unwrap();
+        drop(a);
+        assert_eq!(receive::<Message>(b.as_fd()).unwrap().unwrap().0, Message::Done);
+        assert!(receive::<Message>(b.as_fd()).unwrap().is_none());
     }
 
     #[test]

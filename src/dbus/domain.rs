@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use zbus::{Message, OwnedVariant, Variant};
 
+use super::console::no_flags;
 use super::fault::{Fault, arguments, reply};
 use super::parameters::{dictionary, to_set};
-use crate::driver::{Domain, Driver, Metadata, unsupported_flags};
-use crate::error::Error;
+use crate::driver::{Domain, Driver, Metadata};
 
 pub(super) const INTERFACE: &str = "org.libvirt.Domain";
 
@@ -145,8 +145,4 @@ pub(super) async fn set_property(
 /// D-Bus has no null; libvirt-dbus lets the empty string stand for it.
 fn given(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
-}
-
-fn no_flags(flags: u32, function: &str) -> Result<(), Error> {
-    if flags == 0 { Ok(()) } else { Err(unsupported_flags(flags, function)) }
 }

@@ -7,7 +7,9 @@
 
 mod config;
 mod domain;
+mod endings;
 mod event;
+mod hooks;
 mod host;
 mod impact;
 mod init_request;
@@ -18,6 +20,8 @@ mod native;
 mod open;
 mod operations;
 mod program;
+mod records;
+mod recover;
 mod registry;
 mod run;
 mod schema;
@@ -29,6 +33,7 @@ mod systemd;
 mod tuning;
 
 pub use crate::cgroup::{BlockUsage, CpuTime};
+pub use crate::container::protocol::{Cause, End, Exit};
 pub use config::{Config, Paths, Profile};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
@@ -62,6 +67,7 @@ pub struct Driver {
     netns: PathBuf,
     store: store::Store,
     systemd: Option<systemd::Systemd>,
+    hooks: hooks::Hooks,
     registry: registry::Registry,
     events: broadcast::Sender<Event>,
     /// Held for the driver's life: one daemon per run directory.
@@ -207,6 +213,9 @@ impl Driver {
             match self.store.set_aside_overlays(domain.uuid) {
                 Ok(overlays) => remove(overlays.into_iter().collect()),
                 Err(error) => tracing::error!("after the end of '{}': {error}", domain.name),
+            }
+            if let Err(error) = self.store.forget_ending(domain.uuid) {
+                tracing::error!("after the end of '{}': {error}", domain.name);
             }
         }
         // Last: from here on somebody may use its UUID anew.

@@ -199,6 +199,8 @@ pub struct Placement {
     pub init_tasks: Vec<PathBuf>,
     /// Version 2 directory that init is born in, where there is one.
     pub init_v2: Vec<PathBuf>,
+    /// File with a line `oom_kill N`: how many processes have been killed for lack of memory.
+    pub oom_kills: Option<PathBuf>,
     /// Directories of init's groups that the container manages itself, and owns if it has ids of
     /// its own: version 2, and the hierarchy systemd names its units in.
     pub delegated: Vec<PathBuf>,
@@ -211,6 +213,8 @@ pub struct RunFiles {
     pub socket: PathBuf,
     /// Written by the supervisor when init has ended for good.
     pub exit: PathBuf,
+    /// The domain's log, which outlives the run.
+    pub log: PathBuf,
 }
 
 impl RunFiles {
@@ -265,8 +269,26 @@ pub struct Plan {
     pub linux32: bool,
     /// What is executed.
     pub init: Init,
-    /// Whether `reboot` inside starts the container anew (otherwise it ends).
-    pub restart_on_reboot: bool,
+    /// What starts the container anew.
+    pub restart: Restart,
+}
+
+/// After which ends a container is started anew by its supervisor; after the others it is shut off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restart {
+    /// Init ended by itself, or powered off.
+    pub poweroff: bool,
+    /// It rebooted.
+    pub reboot: bool,
+    /// Init was killed.
+    pub crash: bool,
+}
+
+impl Restart {
+    /// Whether there is any such end.
+    pub fn is_possible(self) -> bool {
+        self.poweroff || self.reboot || self.crash
+    }
 }
 
 /// Maps of ids (`user_namespaces(7)`); the first id of each is the container's root.

@@ -154,6 +154,11 @@ impl Bus {
         Events::subscribe(&self.0)
     }
 
+    /// How init ended, from now on.
+    pub fn ends(&self) -> Events {
+        Events::ends(&self.0)
+    }
+
     pub fn property(
         &self,
         path: &str,
@@ -213,8 +218,18 @@ impl Domain {
         self.call("Shutdown", &0_u32)
     }
 
+    /// 4: through initctl, 8: by a signal.
+    pub fn shutdown_flags(&self, flags: u32) -> Result<(), Failure> {
+        self.call("Shutdown", &flags)
+    }
+
     pub fn reboot(&self) -> Result<(), Failure> {
         self.call("Reboot", &0_u32)
+    }
+
+    /// How init ended last.
+    pub fn end(&self) -> Parameters {
+        Parameters(self.bus.call(&self.path, "org.nsvirt.Domain1", "GetEnd", &0_u32).unwrap())
     }
 
     pub fn suspend(&self) -> Result<(), Failure> {
