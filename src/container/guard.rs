@@ -54,7 +54,9 @@ const OF_A_RELAY: &[c_long] = &[
     libc::SYS_ioctl,
     libc::SYS_fcntl,
     libc::SYS_close,
-    // The exit's file, the socket's name.
+    // The exit's file, the socket's name, a new log.
+    libc::SYS_renameat2,
+    libc::SYS_dup3,
     libc::SYS_openat,
     libc::SYS_unlinkat,
     libc::SYS_fstat,
@@ -86,6 +88,10 @@ const OF_A_RELAY: &[c_long] = &[
     libc::SYS_poll,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_unlink,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_rename,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_dup2,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_stat,
 ];
