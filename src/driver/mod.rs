@@ -39,7 +39,7 @@ mod tuning;
 
 pub use crate::cgroup::{BlockUsage, CpuTime};
 pub use crate::container::protocol::{Cause, End, Exit};
-pub use config::{Config, Paths};
+pub use config::{Config, Paths, Profile};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
 pub use host::{Cache, Cell, Cpu, NodeInfo, Pages, Topology};
