@@ -52,6 +52,8 @@ pub enum ErrorCode {
     OperationUnsupported = 84,
     /// The document is not what the schema allows.
     XmlInvalidSchema = 92,
+    /// A domain has no such device.
+    DeviceMissing = 99,
 }
 
 impl ErrorCode {
@@ -79,6 +81,7 @@ impl ErrorCode {
             Self::Overflow => "numerical overflow",
             Self::OperationUnsupported => "Operation not supported",
             Self::XmlInvalidSchema => "XML document failed to validate against schema",
+            Self::DeviceMissing => "device not found",
         }
     }
 }

@@ -16,19 +16,26 @@
 //!    ([`supervisor`], [`console`]).
 //! 6. What the end of init was ([`ending`]) decides whether it goes back to step 2 ([`restarts`]).
 //!
+//! Devices that come and go meanwhile are the daemon's to decide; it executes the program once more
+//! for each of them, as a [`helper`], and the supervisor goes on by the plan that follows ([`adopt`]).
+//!
 //! A failure anywhere before exec comes back as one [`protocol::Failure`] and leaves nothing: the
 //! mounts die with the child's namespace.
 
 mod account;
+mod adopt;
 mod begin;
 mod child;
+mod confine;
 mod console;
 mod console_log;
 mod domain_log;
 mod ending;
 mod guard;
+pub mod helper;
 mod links;
 mod listener;
+mod mask;
 mod owners;
 mod place;
 mod placement;

@@ -6,19 +6,24 @@
 //! is frozen, when it is empty.
 
 mod config;
+mod devices;
 mod domain;
 mod endings;
 mod event;
+mod helper;
 mod hooks;
 mod host;
+mod images;
 mod impact;
 mod init_request;
 pub mod lifecycle;
+mod links;
 mod metadata;
 mod namespaces;
 mod native;
 mod open;
 mod operations;
+mod plug;
 mod program;
 mod records;
 mod recover;
@@ -34,10 +39,11 @@ mod tuning;
 
 pub use crate::cgroup::{BlockUsage, CpuTime};
 pub use crate::container::protocol::{Cause, End, Exit};
-pub use config::{Config, Paths};
+pub use config::{Config, Paths, Profile};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
 pub use host::{Cache, Cell, Cpu, NodeInfo, Pages, Topology};
+pub use links::LinkAddresses;
 pub use metadata::Metadata;
 pub use native::Converted;
 pub use operations::{ConsoleSize, Info};

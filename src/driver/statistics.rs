@@ -3,9 +3,10 @@
 use super::domain::{Domain, Run};
 use super::lifecycle::Operation;
 use super::tuning::{Parameters, Value};
-use super::{Driver, check_flags};
+use super::{Driver, check_flags, links};
 use crate::cgroup::{BlockUsage, CpuTime};
 use crate::error::{Error, ErrorCode, Result};
+use crate::network::Traffic;
 
 /// `VIR_DOMAIN_MEMORY_STAT_*`, in KiB but for the faults.
 mod memory_stat {
@@ -23,6 +24,7 @@ mod group {
     pub(super) const CPU_TOTAL: u32 = 1 << 1;
     pub(super) const BALLOON: u32 = 1 << 2;
     pub(super) const VCPU: u32 = 1 << 3;
+    pub(super) const INTERFACE: u32 = 1 << 4;
     pub(super) const BLOCK: u32 = 1 << 5;
 }
 
@@ -72,7 +74,7 @@ impl Driver {
         let wanted = |group| groups == 0 || groups & group != 0;
         let info = self.info(domain)?;
         let run = domain.run().ok();
-        let mut stats = Vec::new();
+        let mut stats: Vec<(&'static str, Value)> = Vec::new();
         if wanted(group::STATE) {
             let (state, reason) = domain.snapshot().state_numbers();
             stats
@@ -97,6 +99,11 @@ impl Driver {
         if let Some(run) = run.as_ref().filter(|_| wanted(group::BLOCK)) {
             stats.extend(block(run)?);
         }
+        let mut stats: Parameters =
+            stats.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        if run.is_some() && wanted(group::INTERFACE) {
+            stats.extend(interfaces(&links::traffic(domain)?));
+        }
         Ok(stats)
     }
 
@@ -106,7 +113,7 @@ impl Driver {
 }
 
 /// All block devices count as one without a name. A host without the controller counts none.
-fn block(run: &Run) -> Result<Parameters> {
+fn block(run: &Run) -> Result<Vec<(&'static str, Value)>> {
     let usage = match run.group.block_usage() {
         Err(error) if error.code == ErrorCode::OperationInvalid => return Ok(Vec::new()),
         usage => usage?,
@@ -119,6 +126,22 @@ fn block(run: &Run) -> Result<Parameters> {
         ("block.0.wr.reqs", Value::ULong(usage.write_operations)),
         ("block.0.wr.bytes", Value::ULong(usage.write_bytes)),
     ])
+}
+
+/// Network devices by their names on the host, as the container sees their traffic.
+fn interfaces(traffic: &[(String, Traffic)]) -> Parameters {
+    const COUNTERS: [&str; 4] = ["bytes", "pkts", "errs", "drop"];
+    let count = u32::try_from(traffic.len()).unwrap_or(u32::MAX);
+    let mut stats: Parameters = vec![("net.count".into(), Value::UInt(count))];
+    for (number, (name, Traffic { received, sent })) in traffic.iter().enumerate() {
+        stats.push((format!("net.{number}.name").into(), Value::Text(name.clone())));
+        for (side, counted) in [("rx", received), ("tx", sent)] {
+            stats.extend(COUNTERS.iter().zip(counted).map(|(counter, value)| {
+                (format!("net.{number}.{side}.{counter}").into(), Value::ULong(*value))
+            }));
+        }
+    }
+    stats
 }
 
 fn running(domain: &Domain) -> Result<std::sync::Arc<Run>> {

@@ -115,7 +115,8 @@ impl Supervisor {
     }
 
     /// Lets it get its container ready. The version 2 control group is there, and these are the
-    /// domain's log, a record for it to keep, and the namespaces that come from elsewhere.
+    /// domain's log, a record for it to keep, the namespaces that come from elsewhere, and loop
+    /// devices.
     pub(super) async fn prepare(
         &self,
         plan: &Plan,
@@ -136,8 +137,14 @@ impl Supervisor {
 
     /// Sends a request and waits for its answer, while somebody calls [`Self::next`].
     pub(super) async fn request(&self, request: &Request) -> Result<Answer> {
+        self.request_with(request, &[]).await
+    }
+
+    /// The same, with descriptors.
+    pub(super) async fn request_with(&self, request: &Request, fds: &[OwnedFd]) -> Result<Answer> {
+        let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
         let mut answers = self.answers.lock().await;
-        self.send(request, &[], &mut answers).await?;
+        self.send(request, &fds, &mut answers).await?;
         self.answer(&mut answers).await
     }
 
@@ -338,7 +345,7 @@ fn peer(socket: &OwnedFd) -> io::Result<Option<(u32, Process)>> {
 }
 
 /// A file without a name, positioned at its start.
-fn in_memory(name: &CStr, bytes: &[u8]) -> io::Result<OwnedFd> {
+pub(super) fn in_memory(name: &CStr, bytes: &[u8]) -> io::Result<OwnedFd> {
     let mut file = File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC)?);
     file.write_all(bytes)?;
     file.rewind()?;

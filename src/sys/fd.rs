@@ -47,7 +47,7 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io:
 }
 
 /// Descriptors that come with one message, at most: one for each control group hierarchy, and more.
-const MOST: usize = 64;
+pub const MOST: usize = 64;
 
 /// Receives one message of at most `limit` bytes and the descriptors with it (close-on-exec).
 ///

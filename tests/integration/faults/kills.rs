@@ -185,20 +185,20 @@ fn settle(domain: &Domain, may_be_doomed: bool) {
 
 #[test]
 fn the_daemon_is_killed() {
-    strike_often("the_daemon_is_killed", Victim::Daemon, 10);
+    strike_often("the_daemon_is_killed", Victim::Daemon, 6);
 }
 
 #[test]
 fn the_supervisor_is_killed() {
-    strike_often("the_supervisor_is_killed", Victim::Supervisor, 25);
+    strike_often("the_supervisor_is_killed", Victim::Supervisor, 12);
 }
 
 #[test]
 fn daemon_and_supervisor_are_killed() {
-    strike_often("daemon_and_supervisor_are_killed", Victim::Both, 10);
+    strike_often("daemon_and_supervisor_are_killed", Victim::Both, 6);
 }
 
 #[test]
 fn init_is_killed() {
-    strike_often("init_is_killed", Victim::Init, 25);
+    strike_often("init_is_killed", Victim::Init, 12);
 }

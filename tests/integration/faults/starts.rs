@@ -10,11 +10,11 @@ use crate::support::{Host, inventory};
 /// says. `$root`, `$source`, `$lxc` and `$log` are the domain's.
 const FAULTS: &[[&str; 3]] = &[
     // What the document names.
-    ["rmdir $source", "mkdir $source", "mount $source on /mnt: No such file or directory"],
+    ["rmdir $source", "mkdir $source", "open file system source $source: No such file"],
     [
         "rmdir $source; : >$source",
         "rm $source; mkdir $source",
-        "mount $source on /mnt: Not a directory",
+        "cannot mount on /mnt: Is a directory",
     ],
     ["mv $root $root.away", "mv $root.away $root", "$root: No such file or directory"],
     [
@@ -23,10 +23,10 @@ const FAULTS: &[[&str; 3]] = &[
         "$root: Not a directory",
     ],
     // What is in the tree.
-    ["rmdir $root/mnt; : >$root/mnt", "rm $root/mnt", "/mnt: Not a directory"],
-    ["rmdir $root/proc; : >$root/proc", "rm $root/proc; mkdir $root/proc", "/proc: Not a directory"],
-    ["rmdir $root/sys; : >$root/sys", "rm $root/sys; mkdir $root/sys", "/sys: Not a directory"],
-    ["rmdir $root/dev; : >$root/dev", "rm $root/dev; mkdir $root/dev", "/dev: Not a directory"],
+    ["rmdir $root/mnt; : >$root/mnt", "rm $root/mnt", "cannot mount on /mnt: Not a directory"],
+    ["rmdir $root/proc; : >$root/proc", "rm $root/proc; mkdir $root/proc", "cannot mount on /proc: Not a directory"],
+    ["rmdir $root/sys; : >$root/sys", "rm $root/sys; mkdir $root/sys", "cannot mount on /sys: Not a directory"],
+    ["rmdir $root/dev; : >$root/dev", "rm $root/dev; mkdir $root/dev", "cannot mount on /dev: Not a directory"],
     [
         "mv $root/bin/sh $root/bin/away",
         "mv $root/bin/away $root/bin/sh",
@@ -75,7 +75,7 @@ fn each_step_that_fails_is_a_sentence_and_leaves_nothing() {
         hook(&host, "lxc", &filled(&format!("[ $2 != start ] || {{ {inject}; }}")));
         let failure = domain.create().unwrap_err();
         let text = &failure.text;
-        if !text.contains(&filled(expected)) { println!("XX {inject}: {text}, not {expected}"); }
+        assert!(text.contains(&filled(expected)), "{inject}: {text}, not {expected}");
         assert!(!text.contains("; then"), "{inject}: {text}");
         assert_eq!(domain.state(), (5, 6), "{inject}");
         sh(&filled(take_back));
