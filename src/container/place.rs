@@ -45,14 +45,15 @@ impl Root {
 
     /// Refers to a directory, which is made with those above it where they are missing.
     pub(super) fn directory(&self, path: &Path, links: Links) -> io::Result<OwnedFd> {
-        match self.find(path, links) {
+        let find = || self.resolve(path, OFlag::O_PATH | OFlag::O_DIRECTORY, links);
+        match find() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             result => return result,
         }
         let (parent, name) = self.parent(path, links)?;
         match mkdirat(&parent, name.as_path(), Mode::from_bits_truncate(0o755)) {
             // A link to nothing is something, and then there is nothing to find.
-            Ok(()) | Err(Errno::EEXIST) => self.find(path, links),
+            Ok(()) | Err(Errno::EEXIST) => find(),
             Err(error) => Err(error.into()),
         }
     }

@@ -89,7 +89,12 @@ pub(super) fn prepare(plan: &Plan) -> Result<Child<'_>, Failure> {
     let side = clone3(namespaces(plan), group.as_ref().map(File::as_fd))
         .attempt("create the container's namespaces", "")?;
     match side {
-        Side::Child => child::become_init(plan, &prepared, reporter),
+        Side::Child => {
+            // Its copy would keep it waiting for a supervisor that is killed before it can say that
+            // it dies with it.
+            drop(report);
+            child::become_init(plan, &prepared, reporter)
+        }
         Side::Parent { pid, pidfd } => Ok(Child { plan, prepared, terminals, pid, pidfd, report }),
     }
 }

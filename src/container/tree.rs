@@ -129,11 +129,10 @@ pub(super) fn attach(root: &Root, mount: &DetachedMount, target: &str) -> Result
         root.file(path, links(target))
     };
     let place = place.attempt("open mount point", target)?;
-    let attach = || match (for_directory, is_directory(&place)?) {
-        // To the kernel either is an invalid argument.
-        (true, false) => Err(Errno::ENOTDIR.into()),
-        (false, true) => Err(Errno::EISDIR.into()),
-        _ => mounts::attach(mount, place.as_fd()),
+    let attach = || match !for_directory && is_directory(&place)? {
+        // To the kernel it is an invalid argument.
+        true => Err(Errno::EISDIR.into()),
+        false => mounts::attach(mount, place.as_fd()),
     };
     attach().attempt("mount on", target)
 }

@@ -102,7 +102,8 @@ fn group_of(domain: &str, path: &str) -> Result<PathBuf> {
     let is_its = path.file_name().is_some_and(|name| {
         name.as_encoded_bytes() == own.as_bytes() || name.as_encoded_bytes().ends_with(b".scope")
     });
-    let leads_down = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    let leads_down =
+        path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     match is_its && leads_down {
         true => Ok(path),
         false => Err(Error::new(

@@ -112,9 +112,8 @@ fn arguments(process: u32) -> Vec<String> {
 pub fn children(process: u32) -> Vec<u32> {
     // One that is gone has none.
     let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else { return Vec::new() };
-    let of = |task: fs::DirEntry| {
-        fs::read_to_string(task.path().join("children")).unwrap_or_default()
-    };
+    let of =
+        |task: fs::DirEntry| fs::read_to_string(task.path().join("children")).unwrap_or_default();
     let text: Vec<String> = tasks.flatten().map(of).collect();
     text.iter().flat_map(|it| it.split_whitespace()).map(|it| it.parse().unwrap()).collect()
 }

@@ -175,7 +175,9 @@ fn settle(domain: &Domain, may_be_doomed: bool) {
     if may_be_doomed {
         // Whoever was hit before init was there has hit nobody.
         return match domain.destroy() {
-            Err(failure) if !failure.text.contains("domain is not running") => panic!("{failure:?}"),
+            Err(failure) if !failure.text.contains("domain is not running") => {
+                panic!("{failure:?}")
+            }
             _ => until("it has ended", || domain.state().0 == 5),
         };
     }

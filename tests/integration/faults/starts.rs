@@ -17,16 +17,24 @@ const FAULTS: &[[&str; 3]] = &[
         "cannot mount on /mnt: Is a directory",
     ],
     ["mv $root $root.away", "mv $root.away $root", "$root: No such file or directory"],
-    [
-        "mv $root $root.away; : >$root",
-        "rm $root; mv $root.away $root",
-        "$root: Not a directory",
-    ],
+    ["mv $root $root.away; : >$root", "rm $root; mv $root.away $root", "$root: Not a directory"],
     // What is in the tree.
-    ["rmdir $root/mnt; : >$root/mnt", "rm $root/mnt", "cannot mount on /mnt: Not a directory"],
-    ["rmdir $root/proc; : >$root/proc", "rm $root/proc; mkdir $root/proc", "cannot mount on /proc: Not a directory"],
-    ["rmdir $root/sys; : >$root/sys", "rm $root/sys; mkdir $root/sys", "cannot mount on /sys: Not a directory"],
-    ["rmdir $root/dev; : >$root/dev", "rm $root/dev; mkdir $root/dev", "cannot mount on /dev: Not a directory"],
+    ["rmdir $root/mnt; : >$root/mnt", "rm $root/mnt", "open mount point /mnt: Not a directory"],
+    [
+        "rmdir $root/proc; : >$root/proc",
+        "rm $root/proc; mkdir $root/proc",
+        "open mount point /proc: Not a directory",
+    ],
+    [
+        "rmdir $root/sys; : >$root/sys",
+        "rm $root/sys; mkdir $root/sys",
+        "open mount point /sys: Not a directory",
+    ],
+    [
+        "rmdir $root/dev; : >$root/dev",
+        "rm $root/dev; mkdir $root/dev",
+        "open mount point /dev: Not a directory",
+    ],
     [
         "mv $root/bin/sh $root/bin/away",
         "mv $root/bin/away $root/bin/sh",
