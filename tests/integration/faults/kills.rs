@@ -204,3 +204,19 @@ fn daemon_and_supervisor_are_killed() {
 fn init_is_killed() {
     strike_often("init_is_killed", Victim::Init, 12);
 }
+
+#[test]
+fn a_stopped_supervisor_keeps_nobody_from_ending() {
+    let test = "a_stopped_supervisor_keeps_nobody_from_ending";
+    let Some((host, domain, bystander)) = with_bystander(test) else { return };
+    let before = host.inventory();
+    domain.create().unwrap();
+    domain.assert_answers();
+    let supervisor = nix::unistd::Pid::from_raw(domain.id().try_into().unwrap());
+    nix::sys::signal::kill(supervisor, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    domain.destroy().unwrap();
+    assert_eq!(domain.state(), (5, 2));
+    before.assert_same(&host.inventory(), "after the end of a stopped one");
+    assert_starts(&domain);
+    bystander.assert_answers();
+}

@@ -31,3 +31,23 @@ fn with_bystander(test: &str) -> Option<(Host, Domain, Domain)> {
     let domain = host.bus().define(host.document("faulty").uuid(UUID)).unwrap();
     Some((host, domain, bystander))
 }
+
+/// A promise without its test is none.
+#[test]
+fn every_test_that_the_promises_name_is_there() {
+    let integration = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration");
+    let promises = include_str!("../../../docs/reliability.md");
+    // Between backticks is every second piece.
+    let quoted = promises.split('`').skip(1).step_by(2);
+    let mut found = 0;
+    for (module, test) in quoted.filter_map(|text| text.rsplit_once("::")) {
+        let file = integration.join(module.replace("::", "/")).with_extension("rs");
+        let Ok(source) = std::fs::read_to_string(&file) else {
+            assert_eq!((module, test), ("faults", ""), "no {}", file.display());
+            continue;
+        };
+        assert!(source.contains(&format!("fn {test}")), "no {module}::{test}");
+        found += 1;
+    }
+    assert!(found > 40, "only {found} tests are named");
+}
