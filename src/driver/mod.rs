@@ -28,10 +28,11 @@ mod systemd;
 mod tuning;
 
 pub use crate::cgroup::{BlockUsage, CpuTime};
-pub use config::{Config, Paths};
+pub use config::{Config, Paths, Sockets};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
 pub use host::{Cache, Cell, Cpu, NodeInfo, Pages, Topology};
+pub use lifecycle::Lifecycle;
 pub use metadata::Metadata;
 pub use native::Converted;
 pub use operations::{ConsoleSize, Info};
@@ -130,6 +131,13 @@ impl Driver {
         self.registry.by_uuid(uuid)
     }
 
+    /// Finds a domain by its identity for a call about it; the name is what the caller calls it.
+    pub fn find(&self, uuid: Uuid, name: &str) -> Result<Arc<Domain>> {
+        self.registry.by_uuid(uuid).map_err(|_| {
+            domain::not_found(format!("no domain with matching uuid '{uuid}' ({name})"))
+        })
+    }
+
     /// All events from now on, in order.
     pub fn subscribe(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
@@ -141,9 +149,10 @@ impl Driver {
         host::kernel_version()
     }
 
-    /// The libvirt whose API this is: 9.0.0, encoded as libvirt encodes versions.
+    /// The libvirt whose API this is: 10.0.0, encoded as libvirt encodes versions. Less is too old
+    /// for some of its users.
     pub fn lib_version(&self) -> u64 {
-        9_000_000
+        10_000_000
     }
 
     /// `<capabilities>`: what the host is, and which guests it can have. Read anew at each call.

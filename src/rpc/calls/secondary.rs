@@ -1,0 +1,1 @@
+//! What other drivers of libvirt have: networks, storage, devices, secrets.
