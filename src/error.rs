@@ -54,6 +54,8 @@ pub enum ErrorCode {
     OperationUnsupported = 84,
     /// The document is not what the schema allows.
     XmlInvalidSchema = 92,
+    /// No name of a host is known for a domain.
+    NoHostname = 108,
 }
 
 impl ErrorCode {
@@ -81,6 +83,7 @@ impl ErrorCode {
             Self::NoDomainMetadata => "metadata not found",
             Self::Overflow => "numerical overflow",
             Self::OperationUnsupported => "Operation not supported",
+            Self::NoHostname => "no hostname found",
             Self::XmlInvalidSchema => "XML document failed to validate against schema",
         }
     }

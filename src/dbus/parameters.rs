@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use zbus::{Message, OwnedVariant, Variant};
 
 use super::fault::{Fault, arguments};
-use crate::driver::{Parameters, Value};
+use crate::driver::Value;
 
 /// The body of a reply.
-pub(super) fn dictionary(parameters: Parameters) -> HashMap<&'static str, Variant<'static>> {
-    parameters.into_iter().map(|(name, value)| (name, variant(value))).collect()
+pub(super) fn dictionary(
+    parameters: impl IntoIterator<Item = (impl Into<String>, Value)>,
+) -> HashMap<String, Variant<'static>> {
+    parameters.into_iter().map(|(name, value)| (name.into(), variant(value))).collect()
 }
 
 fn variant(value: Value) -> Variant<'static> {

@@ -5,12 +5,14 @@
 //! Nothing here waits by sleeping or polling: the kernel says when a supervisor ends, when a group
 //! is frozen, when it is empty.
 
+mod client;
 mod config;
 mod domain;
 mod event;
 mod host;
 mod impact;
 mod init_request;
+mod interfaces;
 pub mod lifecycle;
 mod metadata;
 mod namespaces;
@@ -26,17 +28,22 @@ mod store;
 mod supervisor;
 mod systemd;
 mod tuning;
+mod vcpus;
 
 pub use crate::cgroup::{BlockUsage, CpuTime};
+pub use client::Client;
 pub use config::{Config, Paths, Sockets};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
-pub use host::{Cache, Cell, Cpu, NodeInfo, Pages, Topology};
+pub use host::{Cache, Cell, Cpu, CpuMap, NodeInfo, Pages, Topology};
+pub use interfaces::{Addresses, Direction, Traffic};
 pub use lifecycle::Lifecycle;
 pub use metadata::Metadata;
 pub use native::Converted;
 pub use operations::{ConsoleSize, Info};
+pub use statistics::Statistics;
 pub use tuning::{Parameters, Value};
+pub use vcpus::Pins;
 
 use std::path::PathBuf;
 use std::sync::Arc;

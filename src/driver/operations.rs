@@ -1,6 +1,6 @@
 //! The operations on domains, as clients know them.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use super::{Driver, check_flags, schema};
 use crate::container::protocol::{Message, Request};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain as Document, View};
+use crate::sys::pidfd;
 
 /// `VIR_DOMAIN_XML_*`, those that libvirt's driver takes. A container's document is portable as it
 /// is, so the last one changes nothing.
@@ -25,6 +26,9 @@ const XML_MIGRATABLE: u32 = 8;
 /// schema allows.
 const DEFINE_VALIDATE: u32 = 1;
 const START_VALIDATE: u32 = 1 << 4;
+
+/// Signals of Linux are below this.
+const SIGNALS: i32 = 65;
 
 /// How long processes may take to stop.
 const FREEZE_PATIENCE: Duration = Duration::from_secs(10);
@@ -178,6 +182,32 @@ impl Driver {
                 Err(Error::new(ErrorCode::OperationInvalid, "Init process ID is not yet known"))
             }
         }
+    }
+
+    /// Sends a signal to init, which is process 1; others have no number on which two sides agree.
+    pub fn send_process_signal(
+        &self,
+        domain: &Domain,
+        pid: i64,
+        signal: u32,
+        flags: u32,
+    ) -> Result<()> {
+        check_flags(flags, 0, "lxcDomainSendProcessSignal")?;
+        let number = i32::try_from(signal).ok().filter(|number| *number < SIGNALS);
+        let number = number.ok_or_else(|| {
+            let text = format!("signum value {signal} is out of range");
+            Error::new(ErrorCode::InvalidArg, text)
+        })?;
+        domain.admit(Operation::UseLive)?;
+        if pid != 1 {
+            let text = "Only the init process may be killed";
+            return Err(Error::new(ErrorCode::ArgumentUnsupported, text));
+        }
+        let init = domain.run()?.init().ok_or_else(|| {
+            Error::new(ErrorCode::OperationInvalid, "Init process ID is not yet known")
+        })?;
+        pidfd::send_signal(init.pidfd.as_fd(), number)
+            .map_err(|e| Error::system(format!("Unable to send {signal} signal to process 1"), e))
     }
 
     /// Freezes all processes of a domain.

@@ -1,11 +1,18 @@
 //! What domains use: the numbers of libvirt's calls.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use super::domain::{Domain, Run};
+use super::interfaces::Traffic;
 use super::lifecycle::Operation;
-use super::tuning::{Parameters, Value};
+use super::tuning::Value;
 use super::{Driver, check_flags};
 use crate::cgroup::{BlockUsage, CpuTime};
 use crate::error::{Error, ErrorCode, Result};
+
+/// Names and values, in order.
+pub type Statistics = Vec<(Cow<'static, str>, Value)>;
 
 /// `VIR_DOMAIN_MEMORY_STAT_*`, in KiB but for the faults.
 mod memory_stat {
@@ -23,8 +30,15 @@ mod group {
     pub(super) const CPU_TOTAL: u32 = 1 << 1;
     pub(super) const BALLOON: u32 = 1 << 2;
     pub(super) const VCPU: u32 = 1 << 3;
+    pub(super) const INTERFACE: u32 = 1 << 4;
     pub(super) const BLOCK: u32 = 1 << 5;
+    pub(super) const ALL: u32 = (1 << 6) - 1;
 }
+
+/// `VIR_CONNECT_GET_ALL_DOMAINS_STATS_*` beside the flags that choose domains.
+const NOWAIT: u32 = 1 << 29;
+const BACKING: u32 = 1 << 30;
+const ENFORCE: u32 = 1 << 31;
 
 impl Driver {
     /// Memory: what it is to have, what it uses, and what became of it, by libvirt's numbers.
@@ -67,7 +81,7 @@ impl Driver {
     }
 
     /// The statistics of the groups asked for, 0 meaning all there are.
-    pub fn stats(&self, domain: &Domain, groups: u32, flags: u32) -> Result<Parameters> {
+    pub fn stats(&self, domain: &Domain, groups: u32, flags: u32) -> Result<Statistics> {
         check_flags(flags, 0, "lxcConnectGetAllDomainStats")?;
         let wanted = |group| groups == 0 || groups & group != 0;
         let info = self.info(domain)?;
@@ -75,29 +89,60 @@ impl Driver {
         let mut stats = Vec::new();
         if wanted(group::STATE) {
             let (state, reason) = domain.snapshot().state_numbers();
-            stats
-                .extend([("state.state", Value::Int(state)), ("state.reason", Value::Int(reason))]);
+            stats.push(("state.state".into(), Value::Int(state)));
+            stats.push(("state.reason".into(), Value::Int(reason)));
         }
         if let Some(run) = run.as_ref().filter(|_| wanted(group::CPU_TOTAL)) {
             let time = run.group.cpu_time()?;
-            stats.push(("cpu.time", Value::ULong(time.total)));
-            stats.push(("cpu.user", Value::ULong(time.user)));
-            stats.push(("cpu.system", Value::ULong(time.system)));
+            stats.push(("cpu.time".into(), Value::ULong(time.total)));
+            stats.push(("cpu.user".into(), Value::ULong(time.user)));
+            stats.push(("cpu.system".into(), Value::ULong(time.system)));
         }
         if wanted(group::BALLOON) {
             let current = domain.snapshot().current().map_or(0, |document| document.current_memory);
-            stats.push(("balloon.current", Value::ULong(current)));
-            stats.push(("balloon.maximum", Value::ULong(info.max_memory)));
-            stats.extend(run.as_ref().map(|_| ("balloon.rss", Value::ULong(info.memory))));
+            stats.push(("balloon.current".into(), Value::ULong(current)));
+            stats.push(("balloon.maximum".into(), Value::ULong(info.max_memory)));
+            stats.extend(run.as_ref().map(|_| ("balloon.rss".into(), Value::ULong(info.memory))));
         }
         if wanted(group::VCPU) {
-            stats.push(("vcpu.current", Value::UInt(info.vcpus)));
-            stats.push(("vcpu.maximum", Value::UInt(self.most_vcpus(domain))));
+            stats.push(("vcpu.current".into(), Value::UInt(info.vcpus)));
+            stats.push(("vcpu.maximum".into(), Value::UInt(self.most_vcpus(domain))));
         }
         if let Some(run) = run.as_ref().filter(|_| wanted(group::BLOCK)) {
             stats.extend(block(run)?);
         }
+        let live = domain.snapshot().live.clone();
+        if let Some(live) = live.filter(|_| wanted(group::INTERFACE)) {
+            stats.extend(interfaces(self.all_interface_stats(&live)));
+        }
         Ok(stats)
+    }
+
+    /// The same of several domains: those given, or (none) all that flags admit, as in
+    /// [`Driver::list`]. Flag 2^31: the groups asked for must all be known.
+    pub fn all_stats(
+        &self,
+        domains: Vec<Arc<Domain>>,
+        groups: u32,
+        flags: u32,
+    ) -> Result<Vec<(Arc<Domain>, Statistics)>> {
+        let unknown = groups & !group::ALL;
+        if flags & ENFORCE != 0 && unknown != 0 {
+            let text = format!("Stats types bits 0x{unknown:x} are not supported by this daemon");
+            return Err(Error::new(ErrorCode::ArgumentUnsupported, text));
+        }
+        let domains = match domains.is_empty() {
+            true => self.list(flags & !(ENFORCE | BACKING | NOWAIT))?,
+            false => domains,
+        };
+        // Of groups that are all unknown there is nothing to say.
+        let groups = if groups == 0 { group::ALL } else { groups };
+        let stats = |domain: Arc<Domain>| match self.stats(&domain, groups, 0) {
+            // It has ended meanwhile.
+            Err(_) if !domain.exists() => None,
+            stats => Some(stats.map(|stats| (domain, stats))),
+        };
+        domains.into_iter().filter_map(stats).collect()
     }
 
     fn most_vcpus(&self, domain: &Domain) -> u32 {
@@ -105,19 +150,45 @@ impl Driver {
     }
 }
 
+/// Interfaces that have a device on the host.
+fn interfaces(all: Vec<(String, Traffic)>) -> Statistics {
+    let mut parameters = vec![("net.count".into(), Value::UInt(count(all.len())))];
+    for (number, (name, traffic)) in all.into_iter().enumerate() {
+        let mut put =
+            |what: &str, value| parameters.push((format!("net.{number}.{what}").into(), value));
+        put("name", Value::Text(name));
+        for (direction, of) in [("rx", traffic.received), ("tx", traffic.sent)] {
+            let numbers = [
+                ("bytes", of.bytes),
+                ("pkts", of.packets),
+                ("errs", of.errors),
+                ("drop", of.dropped),
+            ];
+            for (what, number) in numbers {
+                put(&format!("{direction}.{what}"), Value::ULong(number));
+            }
+        }
+    }
+    parameters
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
 /// All block devices count as one without a name. A host without the controller counts none.
-fn block(run: &Run) -> Result<Parameters> {
+fn block(run: &Run) -> Result<Statistics> {
     let usage = match run.group.block_usage() {
         Err(error) if error.code == ErrorCode::OperationInvalid => return Ok(Vec::new()),
         usage => usage?,
     };
     Ok(vec![
-        ("block.count", Value::UInt(1)),
-        ("block.0.name", Value::Text(String::new())),
-        ("block.0.rd.reqs", Value::ULong(usage.read_operations)),
-        ("block.0.rd.bytes", Value::ULong(usage.read_bytes)),
-        ("block.0.wr.reqs", Value::ULong(usage.write_operations)),
-        ("block.0.wr.bytes", Value::ULong(usage.write_bytes)),
+        ("block.count".into(), Value::UInt(1)),
+        ("block.0.name".into(), Value::Text(String::new())),
+        ("block.0.rd.reqs".into(), Value::ULong(usage.read_operations)),
+        ("block.0.rd.bytes".into(), Value::ULong(usage.read_bytes)),
+        ("block.0.wr.reqs".into(), Value::ULong(usage.write_operations)),
+        ("block.0.wr.bytes".into(), Value::ULong(usage.write_bytes)),
     ])
 }
 

@@ -17,14 +17,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::events::Callbacks;
 use super::fault;
-use super::packet::{
-    HEADER, Header, KEEPALIVE, Kind, MAX_FDS, Packet, Status, payload_length,
-};
+use super::packet::{HEADER, Header, KEEPALIVE, Kind, MAX_FDS, Packet, Status, payload_length};
 use super::streams::Streams;
 use super::table::{self, Access, Procedure};
 use super::xdr::{Decode, Decoder, TooLarge};
 use super::{Shared, unsupported};
-use crate::driver::{Domain, Driver};
+use crate::driver::{Client, Domain, Driver};
 use crate::error::{Error, ErrorCode, ErrorDomain, Result};
 use crate::sys::fd;
 
@@ -83,6 +81,8 @@ pub(super) struct Session {
     outbox: mpsc::UnboundedSender<Outgoing>,
     pub(super) callbacks: Mutex<Callbacks>,
     pub(super) streams: Streams,
+    /// What ends with it.
+    pub(super) client: Client,
 }
 
 /// What a client opened.
@@ -138,6 +138,7 @@ impl Session {
             outbox,
             callbacks: Mutex::default(),
             streams: Streams::default(),
+            client: Client::default(),
         });
         let result = tokio::select! {
             read = session.clone().read(&stream) => read,
@@ -145,6 +146,7 @@ impl Session {
         };
         session.callbacks().clear();
         session.streams.clear();
+        session.shared.driver.leave(&session.client).await;
         result
     }
 
@@ -198,9 +200,14 @@ impl Session {
     }
 
     /// Sends an error instead of an answer.
-    pub(super) fn refuse(&self, header: Header, error: &Error, permit: Option<OwnedSemaphorePermit>) {
+    pub(super) fn refuse(
+        &self,
+        header: Header,
+        error: &Error,
+        permit: Option<OwnedSemaphorePermit>,
+    ) {
         match Packet::new(header.answer(Kind::Reply, Status::Error), error) {
-            Ok(packet) => self.send(Packet { permit, ..packet }),
+            Ok(packet) => self.send(Packet { _permit: permit, ..packet }),
             Err(error) => tracing::error!("cannot say what went wrong: {error}"),
         }
     }

@@ -14,25 +14,25 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::xdr::{Decode, Decoder, Encode, Encoder, TooLarge};
 
 /// Bytes of the words before the payload.
-pub const HEADER: usize = 28;
+pub(super) const HEADER: usize = 28;
 /// Longest message, in bytes, its length included.
-pub const MAX_MESSAGE: usize = (32 << 20) + 4;
+pub(super) const MAX_MESSAGE: usize = (32 << 20) + 4;
 /// Most descriptors with one message.
-pub const MAX_FDS: u32 = 32;
+pub(super) const MAX_FDS: u32 = 32;
 /// Most bytes of a stream in one message: libvirt's packets of old had 256 KiB with the header.
-pub const MAX_STREAM_DATA: usize = 262_120;
+pub(super) const MAX_STREAM_DATA: usize = 262_120;
 
 /// libvirt's hypervisor, connection and host calls.
-pub const REMOTE: (u32, u32) = (0x2000_8086, 1);
+pub(super) const REMOTE: (u32, u32) = (0x2000_8086, 1);
 /// What only containers have.
-pub const LXC: (u32, u32) = (0x0006_8000, 1);
+pub(super) const LXC: (u32, u32) = (0x0006_8000, 1);
 /// Whether the other side is there.
-pub const KEEPALIVE: (u32, u32) = (0x6b65_6570, 1);
+pub(super) const KEEPALIVE: (u32, u32) = (0x6b65_6570, 1);
 
 /// What a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i32)]
-pub enum Kind {
+pub(super) enum Kind {
     /// A client asks.
     Call = 0,
     /// The answer.
@@ -50,7 +50,7 @@ pub enum Kind {
 /// `status` of a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i32)]
-pub enum Status {
+pub(super) enum Status {
     /// Done; of a stream, its end.
     Ok = 0,
     /// It failed, and the payload says why.
@@ -61,22 +61,22 @@ pub enum Status {
 
 /// The words before the payload, as they were sent: kind and status may be any number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Header {
+pub(super) struct Header {
     /// Which list of procedures, in which version.
-    pub program: (u32, u32),
+    pub(super) program: (u32, u32),
     /// Which procedure.
-    pub procedure: i32,
+    pub(super) procedure: i32,
     /// See [`Kind`].
-    pub kind: i32,
+    pub(super) kind: i32,
     /// Chosen by the client, for it to know the answer.
-    pub serial: u32,
+    pub(super) serial: u32,
     /// See [`Status`].
-    pub status: i32,
+    pub(super) status: i32,
 }
 
 impl Header {
     /// Reads the words after the length.
-    pub fn read(words: &[u8; HEADER - 4]) -> Self {
+    pub(super) fn read(words: &[u8; HEADER - 4]) -> Self {
         let mut decoder = Decoder::new(words);
         let mut word = || u32::decode(&mut decoder).unwrap_or_default();
         let signed = |word: u32| i32::from_be_bytes(word.to_be_bytes());
@@ -86,42 +86,42 @@ impl Header {
     }
 
     /// The header of an answer to this one.
-    pub fn answer(self, kind: Kind, status: Status) -> Self {
+    pub(super) fn answer(self, kind: Kind, status: Status) -> Self {
         Self { kind: kind as i32, status: status as i32, ..self }
     }
 
     /// The header of what nobody asked for.
-    pub fn event(program: (u32, u32), procedure: i32) -> Self {
+    pub(super) fn event(program: (u32, u32), procedure: i32) -> Self {
         let (kind, status) = (Kind::Event as i32, Status::Ok as i32);
         Self { program, procedure, kind, serial: 0, status }
     }
 }
 
 /// Bytes that a message of this length has, or `None` if no message has that length.
-pub fn payload_length(length: u32) -> Option<usize> {
+pub(super) fn payload_length(length: u32) -> Option<usize> {
     let length = usize::try_from(length).ok()?;
     (HEADER..=MAX_MESSAGE).contains(&length).then(|| length - HEADER)
 }
 
 /// A message for the wire.
 #[derive(Debug)]
-pub struct Packet {
+pub(super) struct Packet {
     /// All bytes, the length first.
-    pub bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     /// What follows, each with a byte of its own.
-    pub fds: Vec<OwnedFd>,
+    pub(super) fds: Vec<OwnedFd>,
     /// Given back when it has been sent.
-    pub permit: Option<OwnedSemaphorePermit>,
+    pub(super) _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Packet {
     /// Puts a message together.
-    pub fn new(header: Header, payload: &(impl Encode + ?Sized)) -> Result<Self, TooLarge> {
+    pub(super) fn new(header: Header, payload: &(impl Encode + ?Sized)) -> Result<Self, TooLarge> {
         Self::with(header, payload, Vec::new())
     }
 
     /// Puts a message together that descriptors follow.
-    pub fn with(
+    pub(super) fn with(
         header: Header,
         payload: &(impl Encode + ?Sized),
         fds: Vec<OwnedFd>,
@@ -138,7 +138,7 @@ impl Packet {
     }
 
     /// Part of a stream: bytes as they are.
-    pub fn stream(header: Header, data: &[u8]) -> Result<Self, TooLarge> {
+    pub(super) fn stream(header: Header, data: &[u8]) -> Result<Self, TooLarge> {
         let mut packet = Self::new(header, &())?;
         packet.bytes.extend_from_slice(data);
         Self::seal(packet.bytes, packet.fds)
@@ -152,13 +152,13 @@ impl Packet {
         }
         let word = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
         bytes.iter_mut().zip(word).for_each(|(byte, of_word)| *byte = of_word);
-        Ok(Self { bytes, fds, permit: None })
+        Ok(Self { bytes, fds, _permit: None })
     }
 
     /// Gives back a permit when it has been sent.
     #[must_use]
-    pub fn holding(self, permit: OwnedSemaphorePermit) -> Self {
-        Self { permit: Some(permit), ..self }
+    pub(super) fn holding(self, permit: OwnedSemaphorePermit) -> Self {
+        Self { _permit: Some(permit), ..self }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::driver::{Domain, Value};
 
 /// A domain as clients name it. They may have an old ID, and domains are found by UUID alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DomainRef {
+pub(super) struct DomainRef {
     /// Its name, when the client last asked.
     pub(super) name: String,
     /// Its identity.
@@ -44,10 +44,10 @@ impl Encode for DomainRef {
 }
 
 /// A typed parameter: its name, and a value after the number of its type.
-pub type Parameter = (String, Value);
+pub(super) type Parameter = (String, Value);
 
 /// Parameters of a call or a reply, at most so many.
-pub type Parameters<const MOST: usize> = List<Parameter, MOST>;
+pub(super) type Parameters<const MOST: usize> = List<Parameter, MOST>;
 
 /// Parameters of the driver for a reply.
 pub(super) fn parameters<const MOST: usize>(

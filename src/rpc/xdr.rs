@@ -15,11 +15,11 @@ const MAX_OPAQUE: usize = 2048;
 
 /// What a client sent is not what the call takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Malformed;
+pub(super) struct Malformed;
 
 /// What is to be sent does not fit into the protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TooLarge(pub(super) String);
+pub(super) struct TooLarge(pub(super) String);
 
 impl fmt::Display for TooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,11 +29,11 @@ impl fmt::Display for TooLarge {
 
 /// The bytes of arguments that are not read yet.
 #[derive(Debug)]
-pub struct Decoder<'a>(&'a [u8]);
+pub(super) struct Decoder<'a>(&'a [u8]);
 
 impl<'a> Decoder<'a> {
     /// Reads arguments.
-    pub fn new(bytes: &'a [u8]) -> Self {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
@@ -64,14 +64,14 @@ impl<'a> Decoder<'a> {
 /// The bytes of a reply that is being written. What is too large for the protocol is found when it
 /// is done.
 #[derive(Debug, Default)]
-pub struct Encoder {
+pub(super) struct Encoder {
     bytes: Vec<u8>,
     fault: Option<TooLarge>,
 }
 
 impl Encoder {
     /// What was written.
-    pub fn finish(self) -> Result<Vec<u8>, TooLarge> {
+    pub(super) fn finish(self) -> Result<Vec<u8>, TooLarge> {
         match self.fault {
             None => Ok(self.bytes),
             Some(fault) => Err(fault),
@@ -95,13 +95,13 @@ impl Encoder {
 }
 
 /// A value that arguments carry.
-pub trait Decode: Sized {
+pub(super) trait Decode: Sized {
     /// Reads one.
     fn decode(from: &mut Decoder<'_>) -> Result<Self, Malformed>;
 }
 
 /// A value that replies carry.
-pub trait Encode {
+pub(super) trait Encode {
     /// Writes one.
     fn encode(&self, to: &mut Encoder);
 }
@@ -195,7 +195,7 @@ impl<T: Encode> Encode for Option<T> {
 
 /// Bytes, such as a map of processors.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opaque(pub(super) Vec<u8>);
+pub(super) struct Opaque(pub(super) Vec<u8>);
 
 impl Decode for Opaque {
     fn decode(from: &mut Decoder<'_>) -> Result<Self, Malformed> {
@@ -211,7 +211,7 @@ impl Encode for Opaque {
 
 /// A text with a word for each byte and a NUL at its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Words(pub(super) String);
+pub(super) struct Words(pub(super) String);
 
 impl Encode for Words {
     fn encode(&self, to: &mut Encoder) {
@@ -222,7 +222,7 @@ impl Encode for Words {
 
 /// A text with a word for each byte, in a field of fixed length that ends with a NUL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Field<const LENGTH: usize>(pub(super) String);
+pub(super) struct Field<const LENGTH: usize>(pub(super) String);
 
 impl<const LENGTH: usize> Encode for Field<LENGTH> {
     fn encode(&self, to: &mut Encoder) {
@@ -233,7 +233,7 @@ impl<const LENGTH: usize> Encode for Field<LENGTH> {
 
 /// A list of at most so many.
 #[derive(Debug, Clone, PartialEq)]
-pub struct List<T, const MOST: usize>(pub(super) Vec<T>);
+pub(super) struct List<T, const MOST: usize>(pub(super) Vec<T>);
 
 impl<T: Decode, const MOST: usize> Decode for List<T, MOST> {
     fn decode(from: &mut Decoder<'_>) -> Result<Self, Malformed> {

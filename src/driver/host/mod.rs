@@ -4,6 +4,7 @@ pub(super) mod capabilities;
 mod node;
 mod present;
 mod topology;
+mod usage;
 mod usb;
 
 use std::path::Path;
@@ -11,6 +12,8 @@ use std::path::Path;
 pub use node::NodeInfo;
 pub(super) use present::{block_devices, present};
 pub use topology::{Cache, Cell, Cpu, Pages, Topology};
+pub use usage::CpuMap;
+pub(super) use usage::bits;
 
 use super::config::{Config, Paths};
 use crate::cgroup::{Hierarchy, Layout, Version};

@@ -1,7 +1,7 @@
 //! The connection: opening it, what is at its other end, and which domains there are.
 
 use super::super::connection::Call;
-use super::super::protocol::{DomainRef, id_number};
+use super::super::protocol::{DomainRef, Parameters, id_number};
 use super::super::xdr::List;
 use super::{count, no_flags, room};
 use crate::driver::list_flags;
@@ -60,6 +60,12 @@ pub(in crate::rpc) async fn close(call: Call, (): ()) -> Result<()> {
 /// For what the client wants to be told when the connection ends, which it sees.
 pub(in crate::rpc) async fn nothing(_: Call, (): ()) -> Result<()> {
     Ok(())
+}
+
+/// For daemons that speak for somebody else. Whoever may connect may do everything, so it does not
+/// matter for whom.
+pub(in crate::rpc) async fn set_identity(_: Call, (_, flags): (Parameters<64>, u32)) -> Result<()> {
+    no_flags(flags, "connectSetIdentity")
 }
 
 /// Who can reach the socket may use it.
@@ -143,10 +149,7 @@ pub(in crate::rpc) async fn number_of_defined_domains(call: Call, (): ()) -> Res
     Ok((count(&call.driver().list(list_flags::INACTIVE)?),))
 }
 
-pub(in crate::rpc) async fn domains(
-    call: Call,
-    (most,): (u32,),
-) -> Result<(List<i32, 16384>,)> {
+pub(in crate::rpc) async fn domains(call: Call, (most,): (u32,)) -> Result<(List<i32, 16384>,)> {
     let domains = call.driver().list(list_flags::ACTIVE)?;
     let ids = domains.iter().map(|domain| id_number(domain.snapshot().id()));
     Ok((List(ids.take(room(most)).collect()),))

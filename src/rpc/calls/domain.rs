@@ -2,10 +2,10 @@
 
 use super::super::connection::Call;
 use super::super::protocol::DomainRef;
+use super::super::xdr::{List, Words};
 use super::no_flags;
 use crate::driver::Metadata;
-use crate::error::{Error, ErrorCode, Result};
-use crate::error::ErrorDomain;
+use crate::error::{Error, ErrorCode, ErrorDomain, Result};
 use uuid::Uuid;
 
 /// `VIR_DOMAIN_XML_SECURE`.
@@ -114,4 +114,37 @@ pub(in crate::rpc) async fn set_metadata(
     let domain = call.domain(&domain)?;
     let (text, key, uri) = (text.as_deref(), key.as_deref(), uri.as_deref());
     call.driver().set_metadata(&domain, Metadata { kind, text, key, uri }, flags).await
+}
+
+/// Init runs without a label of a security driver.
+pub(in crate::rpc) async fn security_label(
+    call: Call,
+    (domain,): (DomainRef,),
+) -> Result<(Words, bool)> {
+    call.domain(&domain)?;
+    Ok((Words(String::new()), false))
+}
+
+/// The same of several security drivers, of which there are none.
+pub(in crate::rpc) async fn security_labels(
+    call: Call,
+    (domain,): (DomainRef,),
+) -> Result<(List<(Words, bool), 64>, u32)> {
+    call.domain(&domain)?;
+    Ok((List(Vec::new()), 0))
+}
+
+/// The name that a virtual network's leases have for a domain.
+pub(in crate::rpc) async fn hostname(
+    call: Call,
+    (domain, flags): (DomainRef, u32),
+) -> Result<(String,)> {
+    Ok((call.driver().domain_hostname(&*call.domain(&domain)?, flags)?,))
+}
+
+pub(in crate::rpc) async fn send_signal(
+    call: Call,
+    (domain, pid, signal, flags): (DomainRef, i64, u32, u32),
+) -> Result<()> {
+    call.driver().send_process_signal(&*call.domain(&domain)?, pid, signal, flags)
 }

@@ -35,7 +35,7 @@ pub(in crate::rpc) async fn create_with_flags(
     (domain, flags): (DomainRef, u32),
 ) -> Result<(DomainRef,)> {
     let domain = call.domain(&domain)?;
-    call.driver().create(&domain, flags).await?;
+    call.driver().create_for(&call.session.client, &domain, flags).await?;
     Ok((DomainRef::of(&domain),))
 }
 
@@ -51,7 +51,8 @@ pub(in crate::rpc) async fn create_xml(
     call: Call,
     (xml, flags): (String, u32),
 ) -> Result<(DomainRef,)> {
-    Ok((DomainRef::of(&*call.driver().create_xml(&xml, flags).await?),))
+    let domain = call.driver().create_xml_for(&call.session.client, &xml, flags).await?;
+    Ok((DomainRef::of(&domain),))
 }
 
 pub(in crate::rpc) async fn create_xml_with_files(

@@ -5,8 +5,12 @@ pub(super) mod console;
 pub(super) mod domain;
 pub(super) mod events;
 pub(super) mod lifecycle;
+pub(super) mod lxc;
+pub(super) mod native;
 pub(super) mod node;
 pub(super) mod secondary;
+pub(super) mod statistics;
+pub(super) mod tuning;
 
 use crate::driver::unsupported_flags;
 use crate::error::Result;
