@@ -81,11 +81,11 @@ async fn run(options: Options) -> Result<(), String> {
     let bus = choose_bus(options.bus.as_deref(), &paths);
     let mut terminate = signals()?;
     let driver = Driver::open(&config, &paths).await.map_err(|e| e.to_string())?;
+    let remote = sockets.map(|sockets| rpc::Service::start(driver.clone(), &sockets)).transpose();
+    let remote = remote.map_err(|e| e.to_string())?;
     let service = Service::start(driver.clone(), &bus)
         .await
         .map_err(|e| format!("cannot serve on the bus at {}: {e}", bus.address()))?;
-    let remote = sockets.map(|sockets| rpc::Service::start(driver.clone(), &sockets)).transpose();
-    let remote = remote.map_err(|e| e.to_string())?;
     announce(&bus);
     let stopped = tokio::select! {
         () = serve_remote(remote.as_ref()) => Err("the sockets are gone".to_owned()),

@@ -117,7 +117,7 @@ pub mod list_flags {
 impl Driver {
     /// The domains that all given groups of [`list_flags`] admit, by name.
     pub fn list(&self, flags: u32) -> Result<Vec<Arc<Domain>>> {
-        check_flags(flags, list_flags::ALL, "connectListAllDomains")?;
+        check_flags(flags, list_flags::ALL, "lxcConnectListAllDomains")?;
         let mut domains = self.registry.all();
         domains.retain(|domain| matches_flags(&domain.snapshot(), flags));
         Ok(domains)

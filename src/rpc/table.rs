@@ -11,7 +11,7 @@ use super::calls::{
     connect, console, domain, events, lifecycle, lxc, native, node, secondary, statistics, tuning,
 };
 use super::connection::Call;
-use super::packet::{Header, Kind, LXC, Packet, REMOTE, Status};
+use super::packet::{Header, Kind, LXC, Packet, REMOTE, Status, payload_length};
 use super::protocol::{DomainRef, Parameters};
 use super::xdr::{Decode, Decoder, Encode, List, Malformed, Opaque, TooLarge, Words};
 use crate::error::Result;
@@ -50,10 +50,18 @@ pub(super) fn of_program(program: (u32, u32)) -> Option<&'static [Procedure]> {
     }
 }
 
-/// Whether bytes are arguments of a procedure of libvirt's main program. What follows them does
-/// not matter.
-pub fn understands(procedure: i32, bytes: &[u8]) -> bool {
-    CALLS.iter().find(|it| it.number == procedure).is_some_and(|it| (it.understands)(bytes))
+/// Whether bytes are a message that calls a procedure, with all its arguments.
+pub fn understands(message: &[u8]) -> bool {
+    let read = || {
+        let (length, rest) = message.split_first_chunk()?;
+        let (words, payload) = rest.split_first_chunk()?;
+        let length = payload_length(u32::from_be_bytes(*length))?;
+        let header = Header::read(words);
+        let procedures = of_program(header.program)?;
+        let procedure = procedures.iter().find(|it| it.number == header.procedure)?;
+        Some((procedure.understands)(payload.get(..length)?))
+    };
+    read().unwrap_or(false)
 }
 
 /// What a call is answered with.
@@ -202,6 +210,7 @@ procedures! {
     200 "virDomainGetVcpusFlags" Read (DomainRef, u32) -> (u32,) = tuning::vcpus;
     201 "virDomainOpenConsole" Write (DomainRef, Text, u32) -> () = console::open;
     202 "virDomainIsUpdated" Read (DomainRef) -> (bool,) = domain::is_updated;
+    203 "virConnectGetSysinfo" Read (u32) -> (String,) = connect::sysinfo;
     204 "virDomainSetMemoryFlags" Write (DomainRef, u64, u32) -> () = tuning::set_memory_flags;
     205 "virDomainSetBlkioParameters" Write (DomainRef, Params, u32) -> () = tuning::set_block_io;
     206 "virDomainGetBlkioParameters" Read (DomainRef, u32, u32) -> (Params, u32) = tuning::block_io;
@@ -238,8 +247,9 @@ procedures! {
     314 "virConnectNetworkEventDeregisterAny" Read (i32) -> () = secondary::deregister_network;
     316 "virConnectDomainEventCallbackRegisterAny" Read (i32, Option<DomainRef>) -> (i32,) = events::register;
     317 "virConnectDomainEventCallbackDeregisterAny" Read (i32) -> () = events::deregister;
+    337 "virDomainGetTime" Write (DomainRef, u32) -> (i64, u32) = domain::time;
     340 "virNodeGetFreePages" Read (List<u32, 1024>, i32, u32, u32) -> (Counts,) = node::free_pages;
-    342 "virConnectGetDomainCapabilities" Read (Text, Text, Text, Text, u32) -> (String,) = connect::domain_capabilities;
+    342 "virConnectGetDomainCapabilities" Write (Text, Text, Text, Text, u32) -> (String,) = connect::domain_capabilities;
     344 "virConnectGetAllDomainStats" Read (Domains, u32, u32) -> (List<statistics::Record, 16384>,) = statistics::all;
     350 "virDomainDefineXMLFlags" Write (String, u32) -> (DomainRef,) = lifecycle::define_flags;
     353 "virDomainInterfaceAddresses" Read (DomainRef, u32, u32) -> (List<statistics::Addresses, 2048>,) = statistics::interface_addresses;

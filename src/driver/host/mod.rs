@@ -3,6 +3,7 @@
 pub(super) mod capabilities;
 mod node;
 mod present;
+mod sysinfo;
 mod topology;
 mod usage;
 mod usb;

@@ -32,7 +32,7 @@ impl Driver {
         let text = read("/proc/stat")?;
         let name = if cpu == ALL { "cpu".to_owned() } else { format!("cpu{cpu}") };
         cpu_times(&text, &name).ok_or_else(|| {
-            let text = format!("Invalid cpuNum in virHostCPUGetStatsLinux: {cpu}");
+            let text = "Invalid cpuNum in virHostCPUGetStatsLinux";
             Error::bare(ErrorCode::InvalidArg, text).in_domain(ErrorDomain::None)
         })
     }

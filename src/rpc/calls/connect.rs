@@ -119,6 +119,10 @@ pub(in crate::rpc) async fn capabilities(call: Call, (): ()) -> Result<(String,)
     Ok((call.driver().capabilities(),))
 }
 
+pub(in crate::rpc) async fn sysinfo(call: Call, (flags,): (u32,)) -> Result<(String,)> {
+    Ok((call.driver().sysinfo(flags)?,))
+}
+
 type Text = Option<String>;
 
 pub(in crate::rpc) async fn domain_capabilities(

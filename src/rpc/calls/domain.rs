@@ -148,3 +148,12 @@ pub(in crate::rpc) async fn send_signal(
 ) -> Result<()> {
     call.driver().send_process_signal(&*call.domain(&domain)?, pid, signal, flags)
 }
+
+/// Seconds since 1970, and nanoseconds.
+pub(in crate::rpc) async fn time(
+    call: Call,
+    (domain, flags): (DomainRef, u32),
+) -> Result<(i64, u32)> {
+    let time = call.driver().time(&*call.domain(&domain)?, flags)?;
+    Ok((i64::try_from(time.as_secs()).unwrap_or(i64::MAX), time.subsec_nanos()))
+}

@@ -15,6 +15,9 @@ pub(in crate::rpc) type Counters = (List<(&'static str, u64), 16>, u32);
 /// Parameters for a client that has room for some, or how many there are for one that has none.
 pub(in crate::rpc) type Sized<const MOST: usize> = (Parameters<MOST>, u32);
 
+/// Means all processors together.
+const ALL: i32 = -1;
+
 /// What of all is for a client that has room for so many; without room, only their number.
 pub(in crate::rpc) fn sized<T, const MOST: usize>(all: Vec<T>, most: u32) -> (List<T, MOST>, u32) {
     match most {
@@ -33,6 +36,8 @@ pub(in crate::rpc) async fn cpu_stats(
     call: Call,
     (cpu, most, flags): (i32, u32, u32),
 ) -> Result<Counters> {
+    // How many there are does not depend on the processor.
+    let cpu = if most == 0 { ALL } else { cpu };
     Ok(sized(call.driver().node_cpu_stats(cpu, flags)?, most))
 }
 

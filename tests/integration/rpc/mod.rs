@@ -1,0 +1,7 @@
+//! libvirt's own clients, and others that speak its protocol.
+
+mod hostile;
+mod parity;
+mod python;
+mod raw;
+mod sockets;
