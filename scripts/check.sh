@@ -43,6 +43,7 @@ needs losetup mount
 # libvirt's own driver, to compare with: the tests start it, each for itself.
 needs /usr/sbin/libvirtd 'libvirt-daemon libvirt-daemon-system'
 needs /usr/lib/libvirt/libvirt_lxc libvirt-daemon-driver-lxc
+needs virsh libvirt-clients
 /usr/bin/python3 -c 'import libvirt' 2>/dev/null || missing="$missing python3-libvirt"
 # What schemas/domain is compared with, and by.
 needs xmllint libxml2-utils

@@ -12,7 +12,8 @@ use nsvirt::rpc;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Runs Linux containers described by libvirt domain XML, and serves them over D-Bus.
+/// Runs Linux containers described by libvirt domain XML, and serves them over D-Bus and to
+/// libvirt's own clients.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Options {

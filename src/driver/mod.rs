@@ -19,6 +19,7 @@ mod namespaces;
 mod native;
 mod open;
 mod operations;
+mod pid_file;
 mod program;
 mod registry;
 mod run;
@@ -69,6 +70,7 @@ pub struct Driver {
     netns: PathBuf,
     store: store::Store,
     systemd: Option<systemd::Systemd>,
+    pid_files: pid_file::PidFiles,
     registry: registry::Registry,
     events: broadcast::Sender<Event>,
     /// Held for the driver's life: one daemon per run directory.

@@ -8,6 +8,7 @@ use tokio::sync::broadcast;
 use super::config::{Config, Paths};
 use super::domain::{Domain, Run};
 use super::lifecycle::State;
+use super::pid_file::PidFiles;
 use super::program::Program;
 use super::run::{meet, reason};
 use super::store::{Record, Store};
@@ -48,6 +49,7 @@ impl Driver {
             netns: config.netns_directory.clone().unwrap_or_else(|| "/run/netns".into()),
             store,
             systemd: systemd(config, paths).await?,
+            pid_files: PidFiles::of(config, paths),
             registry: registry::Registry::default(),
             events: broadcast::Sender::new(EVENT_BACKLOG),
             _lock: lock,

@@ -99,6 +99,7 @@ impl Driver {
         live.id = Some(pid);
         self.record(Some(pid), group, live)?;
         meet(&run, &Request::Go, &shared, live).await?;
+        self.pid_files.write(&domain.name, pid)?;
         self.register(domain, &run).await;
         Ok(())
     }
@@ -235,8 +236,9 @@ impl Driver {
         let unlinked = Netlink::open()
             .and_then(|mut netlink| netlink.remove_noted(&files.link_note()))
             .map_err(|e| Error::system("cannot remove the container's network devices", e));
+        let told = supervisor.map_or(Ok(()), |pid| self.pid_files.remove(&domain.name, pid));
         self.store.forget_run(domain.uuid)?;
-        removed.and(unlinked)
+        removed.and(unlinked).and(told)
     }
 }
 

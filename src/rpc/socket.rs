@@ -46,11 +46,20 @@ pub(super) fn open(sockets: &Sockets) -> Result<Vec<Socket>> {
     if !passed.is_empty() {
         return passed.into_iter().map(adopt).collect();
     }
-    fs::create_dir_all(&sockets.directory).map_err(|e| {
-        Error::system(format!("cannot make directory {}", sockets.directory.display()), e)
-    })?;
+    make_directory(&sockets.directory)?;
     let both = [(READ_WRITE, false), (READ_ONLY, true)];
     both.into_iter().map(|(name, read_only)| bind(sockets, name, read_only)).collect()
+}
+
+/// Makes the directory of the sockets if there is none, for everybody to pass: who may connect is
+/// said by the sockets.
+fn make_directory(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(path)
+        .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o755)))
+        .map_err(|e| Error::system(format!("cannot make directory {}", path.display()), e))
 }
 
 /// A socket that systemd has bound; its name says whether clients can change anything.

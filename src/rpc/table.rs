@@ -262,7 +262,7 @@ procedures! {
     380 "virConnectSecretEventRegisterAny" Read (i32, Option<(Uuid, i32, String)>) -> (i32,) = secondary::register_secret;
     381 "virConnectSecretEventDeregisterAny" Read (i32) -> () = secondary::deregister_secret;
     401 "virConnectListAllNWFilterBindings" Read (bool, u32) -> (secondary::Nothing, u32) = secondary::none;
-    419 "virConnectSetIdentity" Write (Parameters<64>, u32) -> () = connect::set_identity;
+    419 "virConnectSetIdentity" Read (Parameters<64>, u32) -> () = connect::set_identity;
 }
 
 procedures! {

@@ -101,7 +101,7 @@ def definition(connection):
     assert domain.blkioParameters(config)["weight"] == 300
     domain.setSchedulerParametersFlags({"cpu_shares": 512}, config)
     assert domain.schedulerParametersFlags(config)["cpu_shares"] == 512
-    assert domain.schedulerType() == ["posix", 3]
+    assert list(domain.schedulerType()) == ["posix", 3]
     assert domain.vcpusFlags(config) == 1
     assert domain.info()[0] == libvirt.VIR_DOMAIN_SHUTOFF
     invalid = libvirt.VIR_ERR_OPERATION_INVALID

@@ -43,6 +43,7 @@ pub(in crate::rpc) async fn create_with_files(
     call: Call,
     (domain, flags): (DomainRef, u32),
 ) -> Result<(DomainRef,)> {
+    call.domain(&domain)?;
     check_no_files(&call)?;
     create_with_flags(call, (domain, flags)).await
 }

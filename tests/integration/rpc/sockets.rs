@@ -80,3 +80,54 @@ impl Client {
         assert_eq!(answer.error().2, "internal error: hypervisor connection not open");
     }
 }
+
+#[test]
+fn programs_that_know_libvirt_find_init_by_the_pid_file() {
+    let test = "programs_that_know_libvirt_find_init_by_the_pid_file";
+    let Some(host) = Host::new(test) else { return };
+    let domain = host.run(&host.document("found"));
+    let file = host.paths.libvirt.join("lxc/found.pid");
+    let pid: u32 = fs::read_to_string(&file).unwrap().trim().parse().unwrap();
+    assert_eq!(pid, domain.id());
+    let init = crate::support::process::only_child(pid);
+    let command = fs::read(format!("/proc/{init}/cmdline")).unwrap();
+    assert!(command.starts_with(b"/bin/sh\0"), "{command:?}");
+    domain.destroy().unwrap();
+    assert!(!file.exists());
+}
+
+/// Starts a daemon as systemd does, with sockets of its own.
+#[test]
+fn sockets_of_systemd_are_taken_over_and_stay() {
+    let test = "sockets_of_systemd_are_taken_over_and_stay";
+    let Some(mut host) = Host::new(test) else { return };
+    host.stop_daemon();
+    let (write, read) = (socket(&host, false), socket(&host, true));
+    let listeners = [&write, &read].map(|path| UnixListener::bind(path).unwrap());
+    let script = format!(
+        "exec env LISTEN_PID=$$ LISTEN_FDS=2 {} --prefix {} --bus embedded 3<&0 4<&1 0</dev/null 1>&2",
+        env!("CARGO_BIN_EXE_nsvirtd"),
+        host.prefix.display(),
+    );
+    let [first, second] = listeners;
+    let log = fs::File::create(host.directory.join("activated.log")).unwrap();
+    let mut child = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .stdin(std::os::fd::OwnedFd::from(first))
+        .stdout(std::os::fd::OwnedFd::from(second))
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    // systemd's sockets answer when the daemon does.
+    let mut client = Client::open(&write);
+    client.assert_served();
+    let refused = Client::open(&read).call(11, &text("<domain/>")).error();
+    assert_eq!(refused.0, 29);
+    let pid = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(write.exists() && read.exists());
+    fs::remove_file(&write).unwrap();
+    fs::remove_file(&read).unwrap();
+    host.start_daemon();
+}
