@@ -40,20 +40,27 @@ fn main() {
 async fn measure(daemon: &Daemon, turns: usize) -> Result<(), Box<dyn Error>> {
     let connection = zbus::connection::Builder::address(daemon.address.as_str()).build().await?;
     let bus = Bus(connection);
-    println!("\n{:<34}{:>9}{:>9}{:>9}  ms", "", "min", "median", "max");
+    println!("\n{:<42}{:>9}{:>9}{:>9}  ms", "", "min", "median", "max");
 
     let mut fork = Times::default();
     let mut unshared = Times::default();
+    let mut bare = Times::default();
+    let root = daemon.directory.join("root");
+    let namespaces = ["--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup", "--fork", "-R"];
+    let inside = [root.to_str().unwrap(), "/bin/busybox", "true"];
+    let inside = [&namespaces[..], &inside[..]].concat();
     let mut ping = Times::default();
     for _ in 0..turns {
         fork.add(|| run("busybox", &["true"]));
         unshared.add(|| run("unshare", &["-mpuif", "--kill-child", "busybox", "true"]));
+        bare.add(|| run("unshare", &inside));
         let start = Instant::now();
         bus.call("/", "org.freedesktop.DBus.Peer", "Ping", &()).await?;
         ping.0.push(start.elapsed());
     }
     fork.print("bare: fork, exec, wait");
     unshared.print("bare: unshare -mpui, exec, wait");
+    bare.print("bare: unshare as a container, exec, wait");
     ping.print("bare: one call over the bus");
 
     let defined = bus.define(&daemon.document("bench", true)).await?;
@@ -141,7 +148,7 @@ impl Times {
         let ms = |time: &Duration| time.as_secs_f64() * 1000.0;
         let (first, last) = (self.0.first().unwrap(), self.0.last().unwrap());
         let median = &self.0[self.0.len() / 2];
-        println!("{what:<34}{:>9.2}{:>9.2}{:>9.2}", ms(first), ms(median), ms(last));
+        println!("{what:<42}{:>9.2}{:>9.2}{:>9.2}", ms(first), ms(median), ms(last));
     }
 }
 
@@ -170,6 +177,7 @@ fn facts() {
 /// A daemon with a directory of its own, and a root tree with nothing but busybox.
 struct Daemon {
     directory: PathBuf,
+    prefix: PathBuf,
     address: String,
     child: Child,
 }
@@ -183,10 +191,14 @@ impl Daemon {
         }
         let places = ["/bin/busybox", "/usr/bin/busybox"];
         let busybox = places.iter().find(|it| Path::new(it).exists());
-        fs::copy(busybox.expect("no static busybox"), root.join("bin/sh")).unwrap();
+        for name in ["sh", "busybox"] {
+            fs::copy(busybox.expect("no static busybox"), root.join("bin").join(name)).unwrap();
+        }
+        // As on a host, where /run is no disk.
+        let prefix = Path::new("/dev/shm").join(directory.file_name().unwrap());
         let mut child = Command::new(env!("CARGO_BIN_EXE_nsvirtd"))
             .arg("--prefix")
-            .arg(directory.join("p"))
+            .arg(&prefix)
             .args(["--bus", "embedded"])
             .stdout(Stdio::piped())
             .spawn()
@@ -194,7 +206,7 @@ impl Daemon {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim_end().strip_prefix("nsvirtd is ready on ").unwrap().to_owned();
-        Self { directory, address, child }
+        Self { directory, prefix, address, child }
     }
 
     fn document(&self, name: &str, private_network: bool) -> String {
@@ -216,5 +228,6 @@ impl Drop for Daemon {
         let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.directory);
+        let _ = fs::remove_dir_all(&self.prefix);
     }
 }

@@ -93,7 +93,7 @@ async fn run(options: Options) -> Result<(), String> {
         () = service.run() => Err(format!("the bus at {} is gone", bus.address())),
         () = terminate.any() => Ok(()),
     };
-    stop(&driver, &bus)?;
+    stop(&driver, &bus).await?;
     stopped
 }
 
@@ -128,11 +128,11 @@ fn announce(bus: &Bus) {
 }
 
 /// Containers go on; what was only for this daemon goes with it.
-fn stop(driver: &Arc<Driver>, bus: &Bus) -> Result<(), String> {
+async fn stop(driver: &Arc<Driver>, bus: &Bus) -> Result<(), String> {
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Stopping]) {
         tracing::warn!("cannot tell systemd that nsvirtd stops: {error}");
     }
-    driver.close();
+    driver.close().await;
     if let Bus::Embedded(path) = bus {
         std::fs::remove_file(path).map_err(|e| format!("cannot remove {}: {e}", path.display()))?;
     }

@@ -24,13 +24,24 @@ pub(super) fn make(hierarchy: &Hierarchy, directory: &Path) -> io::Result<bool> 
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
         result => result?,
     }
-    // A new cpuset is empty and takes no process.
     if let Some(parent) = directory.parent().filter(|_| hierarchy.controls("cpuset")) {
-        for file in ["cpuset.cpus", "cpuset.mems"] {
-            fs::write(directory.join(file), fs::read_to_string(parent.join(file))?.trim())?;
-        }
+        fill_cpuset(directory, parent)?;
     }
     Ok(true)
+}
+
+/// A new cpuset is empty and takes no process. What is written here is passed on by the kernel to
+/// the groups below as they are made (`cpuset(7)`, "cgroup.clone_children"), at no cost: writing
+/// makes it arrange all processors of the host anew.
+fn fill_cpuset(directory: &Path, parent: &Path) -> io::Result<()> {
+    let clones = fs::read_to_string(directory.join("cgroup.clone_children"))?;
+    if clones.trim() == "1" {
+        return Ok(());
+    }
+    for file in ["cpuset.cpus", "cpuset.mems"] {
+        fs::write(directory.join(file), fs::read_to_string(parent.join(file))?.trim())?;
+    }
+    fs::write(directory.join("cgroup.clone_children"), "1")
 }
 
 /// Passes on to the groups below whatever controllers a group has. One that cannot be passed on

@@ -68,22 +68,32 @@ impl Group {
         Some(self.directory(hierarchy, below))
     }
 
-    /// Creates the groups with their limits; after a failure some may be there, to be removed. What
-    /// an earlier run left there, empty, is removed first. A supervisor that systemd has put into a
-    /// scope goes into its own group. That of init is made last: it inherits what its parent is
-    /// limited to.
-    pub fn create(&self, limits: &Limits, supervisor: u32) -> Result<()> {
-        for hierarchy in &self.layout.hierarchies {
-            self.create_above(hierarchy)?;
-            match self.scope() {
-                Some(_) => self.move_supervisor(hierarchy, supervisor)?,
-                None => self.create_one(hierarchy, SUPERVISOR)?,
-            }
-            self.create_one(hierarchy, PAYLOAD)?;
-        }
+    /// Creates the group that init is born in, where the host has version 2. What an earlier run
+    /// left there, empty, is removed first. A supervisor that systemd has put into a scope goes into
+    /// its own group. After a failure some of it may be there, to be removed.
+    pub fn create_birthplace(&self, supervisor: u32) -> Result<()> {
+        let Some(hierarchy) = self.layout.v2() else { return Ok(()) };
+        self.create_in(hierarchy, supervisor)?;
+        self.create_one(hierarchy, INIT)
+    }
+
+    /// Creates the other groups, and sets the limits of all. That of init is made last: in version
+    /// 1 it inherits what its parent is limited to.
+    pub fn create_rest(&self, limits: &Limits, supervisor: u32) -> Result<()> {
+        self.v1().try_for_each(|hierarchy| self.create_in(hierarchy, supervisor))?;
         self.apply(&limits.settings)?;
         self.allow_devices(&limits.devices, limits.make_nodes)?;
-        self.layout.hierarchies.iter().try_for_each(|hierarchy| self.create_one(hierarchy, INIT))
+        self.v1().try_for_each(|hierarchy| self.create_one(hierarchy, INIT))
+    }
+
+    /// Creates what supervisor and payload have in one hierarchy.
+    fn create_in(&self, hierarchy: &Hierarchy, supervisor: u32) -> Result<()> {
+        self.create_above(hierarchy)?;
+        match self.scope() {
+            Some(_) => self.move_supervisor(hierarchy, supervisor)?,
+            None => self.create_one(hierarchy, SUPERVISOR)?,
+        }
+        self.create_one(hierarchy, PAYLOAD)
     }
 
     /// Applies limits in their order, to the container as a whole.

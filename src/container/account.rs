@@ -12,7 +12,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::{Gid, Uid, fchown, setgroups, setresgid, setresuid};
 
-use super::place;
+use super::place::Root;
 use super::protocol::{Attempt, Failure};
 use crate::plan::{Account, IdMaps};
 
@@ -77,7 +77,7 @@ fn read(path: &str) -> Result<String, Failure> {
     // A FIFO would wait for a writer.
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     let read = || -> io::Result<String> {
-        let file = match place::open(path, flags) {
+        let file = match Root::current()?.open(path, flags) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
             result => File::from(result?),
         };

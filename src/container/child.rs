@@ -14,11 +14,11 @@ use nix::unistd::{chdir, execve, sethostname, setsid};
 use super::account::Identity;
 use super::links;
 use super::owners::Owners;
-use super::placement::Groups;
+use super::placement;
 use super::protocol::{self, Attempt, Failure};
-use super::start::{self, Prepared, Report};
-use super::tree;
-use super::user_namespace::Tree;
+use super::start::{self, Go, Prepared, Report};
+use super::tree::Tree;
+use super::user_namespace;
 use crate::plan::{MemoryPolicy, Plan};
 use crate::security::capabilities;
 use crate::sys::{fd, keyring, link, mempolicy, tty};
@@ -27,46 +27,38 @@ use crate::sys::{fd, keyring, link, mempolicy, tty};
 ///
 /// Runs as process 1 of a new PID namespace, in new mount, UTS, IPC and network namespaces as
 /// planned, born in its version 2 control group, as root with all of the daemon's capabilities
-/// and with a copy of the supervisor's memory and descriptors. There is no barrier: the supervisor
-/// prepared everything before the clone and only listens to `reporter` (see [`Report`]).
+/// and with a copy of the supervisor's memory and descriptors. It begins its tree while the daemon
+/// makes the rest of its control groups, and waits for [`Go`] before it enters them; what it says
+/// to the supervisor is in [`Report`].
 ///
 /// With ids of its own it is in a new user namespace instead of a mount namespace, with all
-/// capabilities in there and none on the host, and waits once, for its tree
+/// capabilities in there and none on the host, and waits once more, for its tree
 /// ([`super::user_namespace`] has the other side of the numbered steps).
-pub(super) fn become_init(
-    plan: &Plan,
-    prepared: &Prepared,
-    groups: &Groups<'_>,
-    reporter: OwnedFd,
-) -> ! {
-    let Err(failure) = set_up(plan, prepared, groups, &reporter);
+pub(super) fn become_init(plan: &Plan, prepared: &Prepared, reporter: OwnedFd) -> ! {
+    let Err(failure) = set_up(plan, prepared, &reporter);
     // Nobody is there to be told when this fails: the supervisor is gone, and so are we.
     let _ = protocol::send(reporter.as_fd(), &Report::Failed(failure), &[]);
     std::process::exit(1)
 }
 
-fn set_up(
-    plan: &Plan,
-    prepared: &Prepared,
-    groups: &Groups<'_>,
-    reporter: &OwnedFd,
-) -> Result<Infallible, Failure> {
+fn set_up(plan: &Plan, prepared: &Prepared, reporter: &OwnedFd) -> Result<Infallible, Failure> {
     prctl::set_pdeathsig(Signal::SIGKILL).attempt("die with the supervisor", "")?;
-    groups.join()?;
-    unshare(CloneFlags::CLONE_NEWCGROUP).attempt("create a cgroup namespace", "")?;
-    if plan.id_maps.is_empty() {
-        umask(Mode::empty());
-        tree::build(plan, prepared, &Owners::new(&plan.id_maps, None))?;
-    } else {
-        enter_tree(reporter)?;
-    }
-    umask(Mode::from_bits_truncate(0o022));
     if let Some(name) = &plan.hostname {
         sethostname(name).attempt("set the host name to", name)?;
     }
     if plan.private_network {
         link::loopback_up().attempt("bring up link", "lo")?;
     }
+    if plan.id_maps.is_empty() {
+        umask(Mode::empty());
+        let tree = Tree::begin(plan, prepared, &Owners::new(&plan.id_maps, None))?;
+        enter_groups(reporter)?;
+        tree.finish()?;
+    } else {
+        enter_groups(reporter)?;
+        enter_tree(reporter)?;
+    }
+    umask(Mode::from_bits_truncate(0o022));
     links::set_up(plan, reporter)?;
     let identity = Identity::find(plan.init.account.as_ref(), &plan.id_maps)?;
     take_console(&identity)?;
@@ -90,14 +82,24 @@ fn set_up(
     execute(plan)
 }
 
+/// Waits until the run is on record, and enters the control groups of version 1.
+fn enter_groups(reporter: &OwnedFd) -> Result<(), Failure> {
+    let told = protocol::receive::<Go>(reporter.as_fd()).attempt("wait for control groups", "")?;
+    let (Go, tasks) = told.ok_or_else(start::killed)?;
+    placement::join(tasks).attempt("join control group", "")?;
+    unshare(CloneFlags::CLONE_NEWCGROUP).attempt("create a cgroup namespace", "")
+}
+
 /// Waits for a tree made by somebody with rights on the host, and becomes root in there.
 fn enter_tree(reporter: &OwnedFd) -> Result<(), Failure> {
     // 1.
     protocol::send(reporter.as_fd(), &Report::Entered, &[])
         .attempt("report to the supervisor", "")?;
     // 2.
-    let told = protocol::receive::<Tree>(reporter.as_fd()).attempt("wait for the tree", "")?;
-    let tree = told.and_then(|(Tree, mut fds)| fds.pop()).ok_or_else(start::killed)?;
+    let told = protocol::receive::<user_namespace::Tree>(reporter.as_fd())
+        .attempt("wait for the tree", "")?;
+    let tree =
+        told.and_then(|(user_namespace::Tree, mut fds)| fds.pop()).ok_or_else(start::killed)?;
     setns(tree, CloneFlags::CLONE_NEWNS).attempt("enter the tree", "")?;
     Identity::default().assume()
 }

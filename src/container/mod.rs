@@ -2,15 +2,17 @@
 //!
 //! How one container runs, from top to bottom:
 //!
-//! 1. The daemon executes `nsvirt-lxc` with a plan on descriptor 0 and a socket on descriptor 1,
-//!    hears that it listens, writes its record and says [`protocol::Request::Go`] ([`supervisor`],
-//!    [`listener`]).
-//! 2. The supervisor makes the terminals, mounts what takes a device ([`volumes`]), and clones a
-//!    child into new namespaces ([`start`]).
-//! 3. The child makes itself a container, step by step, and executes init ([`child`], [`tree`],
-//!    [`account`]); where it has ids of its own, with help from outside ([`user_namespace`]), and
-//!    its network devices are made from outside as well ([`links`]).
-//! 4. The supervisor reports, then relays consoles and answers the daemon until init ends
+//! 1. The daemon executes `nsvirt-lxc` with a socket on descriptor 1, before there is a container
+//!    for it; with the plan it says [`protocol::Request::Prepare`] ([`supervisor`]).
+//! 2. The supervisor makes the terminals, mounts what takes a device ([`volumes`]), clones a child
+//!    into new namespaces ([`start`]), and listens for daemons to come ([`listener`]).
+//! 3. The child begins to make itself a container, step by step ([`child`], [`tree`]). Meanwhile
+//!    the daemon makes the rest of its control groups, writes its record and says
+//!    [`protocol::Request::Go`].
+//! 4. The child enters the groups, finishes its tree and executes init ([`account`]); where it has
+//!    ids of its own, with help from outside ([`user_namespace`]), and its network devices are made
+//!    from outside as well ([`links`]).
+//! 5. The supervisor reports, then relays consoles and answers the daemon until init ends
 //!    ([`supervisor`], [`console`]).
 //!
 //! A failure anywhere before exec comes back as one [`protocol::Failure`] and leaves nothing: the
@@ -30,6 +32,7 @@ pub mod protocol;
 mod start;
 mod superblock;
 pub mod supervisor;
+pub mod title;
 mod tree;
 mod user_namespace;
 mod volumes;

@@ -1,7 +1,7 @@
 //! What the daemon and a supervisor say to each other: one message, one packet.
 //!
 //! The socket is `SOCK_SEQPACKET`, so a message is never split; descriptors travel with it. The
-//! daemon sends [`Request`]s, each answered by exactly one [`Message`] in order; besides, the
+//! daemon sends [`Request`]s, each but `Prepare` answered by exactly one [`Message`] in order; besides, the
 //! supervisor tells [`Message::Rebooted`] and [`Message::Exited`] on its own.
 
 use std::fmt;
@@ -20,7 +20,12 @@ const LIMIT: usize = 64 << 10;
 /// From the daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
-    /// The run is on record: start the container. Answered by `Running` or `Failed`.
+    /// This is your container, and its version 2 control group is there: get it ready, but run
+    /// nothing of it. The plan, the domain's log and the namespaces that are taken from elsewhere
+    /// come along, in this order. Not answered.
+    Prepare,
+    /// All control groups are there, and the run is on record: start the container. Answered by
+    /// `Running` or `Failed`.
     Go,
     /// A daemon that was restarted asks what is there. Answered by `Running`.
     Attach,
@@ -43,7 +48,7 @@ pub enum Request {
 /// From the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
-    /// Unasked, once: later daemons can connect from now on, and `Go` is waited for.
+    /// Unasked, once, after `Prepare`: later daemons can connect from now on.
     Listening,
     /// The container runs; a pidfd of init comes along.
     Running {

@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::fcntl::{OFlag, openat};
@@ -11,9 +12,8 @@ use nix::sys::stat::Mode;
 use serde::{Deserialize, Serialize};
 
 use super::links::Links;
-use super::placement::Groups;
 use super::protocol::{Attempt, Failure, LinkNames};
-use super::{child, protocol, user_namespace, volumes};
+use super::{child, placement, protocol, user_namespace, volumes};
 use crate::plan::{IdMaps, Namespace, Plan, attributes};
 use crate::sys::clone::{Side, clone3};
 use crate::sys::mount::{DetachedMount, new_filesystem};
@@ -32,6 +32,11 @@ pub(super) enum Report {
     /// A step failed, and the child ends.
     Failed(Failure),
 }
+
+/// The word that the run is on record and the control groups are there; they come along, as
+/// [`placement::open`] has them.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Go;
 
 /// A container's init, as its supervisor holds it.
 pub(super) struct Init {
@@ -61,38 +66,88 @@ pub(super) struct Terminal {
     pub(super) slave: OwnedFd,
 }
 
-/// Starts the container and returns when init has been executed. Before a reboot its links were
-/// called `earlier`.
-pub(super) fn start(plan: &Plan, earlier: &[LinkNames]) -> Result<Init, Failure> {
+/// A child that makes itself a container as far as it can without control groups of version 1. It
+/// ends with the supervisor, or by [`Self::abandon`].
+pub(super) struct Child<'a> {
+    plan: &'a Plan,
+    prepared: Prepared,
+    terminals: Vec<Terminal>,
+    pid: i32,
+    pidfd: OwnedFd,
+    report: OwnedFd,
+}
+
+/// Clones the child; its version 2 control group is there.
+pub(super) fn prepare(plan: &Plan) -> Result<Child<'_>, Failure> {
     let (devpts, terminals) = terminals(plan)?;
     let prepared = Prepared { devpts, volumes: volumes::mount_all(&plan.volumes)? };
     let kind = SockType::SeqPacket;
     let (report, reporter) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC)
         .attempt("make a socket pair", "")?;
-    let (groups, group) = (Groups::open(&plan.placement.init_tasks)?, group(plan)?);
+    let group = group(plan)?;
     let side = clone3(namespaces(plan), group.as_ref().map(File::as_fd))
         .attempt("create the container's namespaces", "")?;
     match side {
-        Side::Child => child::become_init(plan, &prepared, &groups, reporter),
-        Side::Parent { pid, pidfd } => {
-            drop(reporter);
-            let set_up = if plan.id_maps.is_empty() {
-                Ok(())
-            } else {
-                user_namespace::set_up(plan, &prepared, pid, &pidfd, &report)
-            };
-            let mut links = Links::called(earlier);
-            let connected = set_up.and_then(|()| links.make(plan, pid, &report));
-            match connected.and_then(|()| hear(&report)) {
-                Ok(()) => Ok(Init { pid, pidfd, terminals, links }),
-                Err(failure) => {
-                    let failure = reap(&pidfd, failure);
-                    if let Err(left) = links.clear() {
-                        eprintln!("nsvirt-lxc: {left}");
-                    }
-                    Err(failure)
-                }
+        Side::Child => child::become_init(plan, &prepared, reporter),
+        Side::Parent { pid, pidfd } => Ok(Child { plan, prepared, terminals, pid, pidfd, report }),
+    }
+}
+
+impl Child<'_> {
+    /// Lets it go on, and returns when init has been executed. Before a reboot its links were called
+    /// `earlier`.
+    pub(super) fn go(self, earlier: &[LinkNames]) -> Result<Init, Failure> {
+        let mut links = Links::called(earlier);
+        match self.lead(&mut links) {
+            Ok(()) => {
+                let Self { pid, pidfd, terminals, .. } = self;
+                Ok(Init { pid, pidfd, terminals, links })
             }
+            Err(failure) => {
+                let failure = self.end(failure);
+                if let Err(left) = links.clear() {
+                    eprintln!("nsvirt-lxc: {left}");
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// Takes it through its steps.
+    fn lead(&self, links: &mut Links) -> Result<(), Failure> {
+        if self.plan.id_maps.is_empty() {
+            self.let_go()?;
+        } else {
+            user_namespace::hand_over_groups(self.plan)?;
+            self.let_go()?;
+            user_namespace::set_up(self.plan, &self.prepared, self.pid, &self.pidfd, &self.report)?;
+        }
+        links.make(self.plan, self.pid, &self.report)?;
+        hear(&self.report)
+    }
+
+    fn let_go(&self) -> Result<(), Failure> {
+        let tasks = placement::open(&self.plan.placement.init_tasks)?;
+        let tasks: Vec<_> = tasks.iter().map(AsFd::as_fd).collect();
+        match protocol::send(self.report.as_fd(), &Go, &tasks) {
+            // It has failed already, and said why.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => hear(&self.report),
+            sent => sent.attempt("reach the child", ""),
+        }
+    }
+
+    /// Ends it before it went on.
+    pub(super) fn abandon(self) -> Result<(), Failure> {
+        pidfd::kill(self.pidfd.as_fd())
+            .and_then(|()| pidfd::wait(self.pidfd.as_fd()).map(drop))
+            .attempt("end", "the container's first process")
+    }
+
+    /// Ends one that failed, waits for it, and hands the failure on.
+    fn end(self, failure: Failure) -> Failure {
+        match self.abandon() {
+            Ok(()) => failure,
+            Err(left) => Failure { attempt: format!("{}; and {left}", failure.attempt), ..failure },
         }
     }
 }
@@ -118,17 +173,6 @@ pub(super) fn killed() -> Failure {
             .to_owned(),
         path: String::new(),
         errno: 0,
-    }
-}
-
-/// Ends a child that failed, waits for it, and hands the failure on.
-fn reap(child: &OwnedFd, failure: Failure) -> Failure {
-    match pidfd::kill(child.as_fd()).and_then(|()| pidfd::wait(child.as_fd())) {
-        Ok(_) => failure,
-        Err(error) => Failure {
-            attempt: format!("{}; and its process could not be ended: {error}", failure.attempt),
-            ..failure
-        },
     }
 }
 
@@ -175,7 +219,7 @@ fn terminals(plan: &Plan) -> Result<(DetachedMount, Vec<Terminal>), Failure> {
     });
     let terminals = terminals.collect::<Result<Vec<_>, Failure>>()?;
     if !plan.id_maps.is_empty() {
-        user_namespace::hand_over(plan, &devpts, &terminals)?;
+        user_namespace::hand_over_terminals(plan, &devpts, &terminals)?;
     }
     Ok((devpts, terminals))
 }

@@ -16,22 +16,23 @@ use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{chdir, setsid};
+use serde::de::DeserializeOwned;
 
 use super::console::Console;
 use super::guard::Guard;
 use super::listener::Listener;
-use super::placement::{self, Groups};
+use super::placement;
 use super::protocol::{self, Attempt, Exit, Failure, Message, Request};
-use super::start;
+use super::{start, title};
 use crate::plan::{Namespace, Plan};
 use crate::sys::{self, pidfd, tty};
 
-/// Runs one container from its plan on descriptor 0, talking to the daemon on descriptor 1.
+/// Waits on descriptor 1, a socket of the daemon's, for a container, and runs it.
 ///
 /// What goes wrong is told to the daemon where that is possible, and printed on standard error,
 /// the domain's log, in any case.
 pub fn run() -> ExitCode {
-    match take_over().and_then(|(plan, daemon)| supervise(plan, daemon)) {
+    match take_over().and_then(supervise) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("nsvirt-lxc: {failure}");
@@ -40,27 +41,30 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn take_over() -> Result<(Plan, OwnedFd), Failure> {
+/// What needs no container, and is done before there is one to be quick for.
+fn take_over() -> Result<OwnedFd, Failure> {
     sys::fd::close_inherited().attempt("close inherited descriptors", "")?;
     // It is executed by the number of a descriptor.
     prctl::set_name(c"nsvirt-lxc").attempt("take a name", "")?;
-    let plan = sys::fd::take_standard(0).attempt("take over the plan", "")?;
     let daemon = sys::fd::take_standard(1).attempt("take over the daemon's socket", "")?;
-    let mut text = Vec::new();
-    File::from(plan).read_to_end(&mut text).attempt("read the plan", "")?;
-    let plan = serde_json::from_slice(&text).map_err(io::Error::other).attempt("read the plan", "");
-    Ok((plan?, daemon))
+    setsid().attempt("start a session", "")?;
+    sys::set_signal(Signal::SIGPIPE, true).attempt("ignore", "SIGPIPE")?;
+    chdir("/").attempt("change to", "/")?;
+    umask(Mode::from_bits_truncate(0o077));
+    Ok(daemon)
 }
 
-fn supervise(plan: Plan, daemon: OwnedFd) -> Result<(), Failure> {
-    match prepare(&plan, &daemon) {
-        Ok(Some((listener, consoles, init))) => {
+fn supervise(daemon: OwnedFd) -> Result<(), Failure> {
+    let Some((Request::Prepare, fds)) = hear(&daemon)? else {
+        // The daemon needs none any more.
+        return Ok(());
+    };
+    let started = take_plan(fds).and_then(|(plan, shared)| start(plan, shared, &daemon));
+    match started {
+        Ok(Some(Started { plan, listener, consoles, init, guard })) => {
             let daemon = Some(daemon);
             let consoles = consoles.into_iter().map(Some).collect();
-            let guard = Guard::new(plan.restart_on_reboot || !plan.links.is_empty())?;
-            let mut supervisor = Supervisor { plan, listener, daemon, consoles, init, guard };
-            let result = supervisor.run();
-            result.and(supervisor.listener.close())
+            Supervisor { plan, listener, daemon, consoles, init, guard }.run_and_close()
         }
         Ok(None) => Ok(()),
         Err(failure) => {
@@ -73,22 +77,45 @@ fn supervise(plan: Plan, daemon: OwnedFd) -> Result<(), Failure> {
     }
 }
 
-type Prepared = (Listener, Vec<Console>, start::Init);
+fn hear<T: DeserializeOwned>(daemon: &OwnedFd) -> Result<Option<(T, Vec<OwnedFd>)>, Failure> {
+    protocol::receive(daemon.as_fd()).attempt("hear from the daemon", "")
+}
+
+/// The plan, with standard error being the log from here on; and what else there came.
+fn take_plan(fds: Vec<OwnedFd>) -> Result<(Plan, Vec<OwnedFd>), Failure> {
+    let mut fds = fds.into_iter();
+    let missing = || io::Error::from(io::ErrorKind::UnexpectedEof);
+    let plan = fds.next().ok_or_else(missing).attempt("take over the plan", "")?;
+    let log = fds.next().ok_or_else(missing).attempt("take over the log", "")?;
+    sys::fd::become_standard(log.as_fd(), 2).attempt("take over the log", "")?;
+    let mut text = Vec::new();
+    File::from(plan).read_to_end(&mut text).attempt("read the plan", "")?;
+    let plan = serde_json::from_slice(&text).map_err(io::Error::other);
+    Ok((plan.attempt("read the plan", "")?, fds.collect()))
+}
+
+/// A container that runs.
+struct Started {
+    plan: Plan,
+    listener: Listener,
+    consoles: Vec<Console>,
+    init: start::Init,
+    guard: Guard,
+}
 
 /// Starts the container after the daemon's word, or not at all without it.
 ///
 /// A daemon that comes after a crash finds a supervisor by its record and its socket. So the
-/// socket is there before the daemon, told so, makes the record, and nothing is started before
-/// the record is there.
-fn prepare(plan: &Plan, daemon: &OwnedFd) -> Result<Option<Prepared>, Failure> {
-    setsid().attempt("start a session", "")?;
-    sys::set_signal(Signal::SIGPIPE, true).attempt("ignore", "SIGPIPE")?;
-    chdir("/").attempt("change to", "/")?;
-    umask(Mode::from_bits_truncate(0o077));
+/// socket is there before the daemon, told so, makes the record, and nothing of the container is
+/// executed before the record is there.
+fn start(plan: Plan, shared: Vec<OwnedFd>, daemon: &OwnedFd) -> Result<Option<Started>, Failure> {
+    enter_shared(&plan.shared_namespaces, shared)?;
+    let child = start::prepare(&plan)?;
     let listener = Listener::bind(&plan.files.socket)?;
-    let started = wait_and_start(plan, daemon);
-    match started {
-        Ok(Some((consoles, init))) => Ok(Some((listener, consoles, init))),
+    match wait_and_go(&plan, child, daemon) {
+        Ok(Some((consoles, init, guard))) => {
+            Ok(Some(Started { plan, listener, consoles, init, guard }))
+        }
         Ok(None) => listener.close().map(|()| None),
         Err(failure) => {
             if let Err(left) = listener.close() {
@@ -99,19 +126,19 @@ fn prepare(plan: &Plan, daemon: &OwnedFd) -> Result<Option<Prepared>, Failure> {
     }
 }
 
-fn wait_and_start(
+fn wait_and_go(
     plan: &Plan,
+    child: start::Child<'_>,
     daemon: &OwnedFd,
-) -> Result<Option<(Vec<Console>, start::Init)>, Failure> {
+) -> Result<Option<(Vec<Console>, start::Init, Guard)>, Failure> {
     protocol::send(daemon.as_fd(), &Message::Listening, &[]).attempt("tell the daemon", "")?;
-    let request = protocol::receive::<Request>(daemon.as_fd());
-    let Some((Request::Go, shared)) = request.attempt("hear from the daemon", "")? else {
-        // The daemon gave up, or died before it said Go.
-        return Ok(None);
-    };
-    enter_shared(&plan.shared_namespaces, shared)?;
     let consoles = plan.consoles.iter().map(Console::open).collect::<Result<Vec<_>, _>>()?;
-    Ok(Some((consoles, start::start(plan, &[])?)))
+    let guard = Guard::new(plan.restart_on_reboot || !plan.links.is_empty())?;
+    match hear::<Request>(daemon)? {
+        Some((Request::Go, _)) => Ok(Some((consoles, child.go(&[])?, guard))),
+        // The daemon gave up, or died before it said Go.
+        _ => child.abandon().map(|()| None),
+    }
 }
 
 /// Enters the namespaces that the container takes from elsewhere, for good: children inherit them,
@@ -153,9 +180,16 @@ struct Events {
 }
 
 impl Supervisor {
+    fn run_and_close(mut self) -> Result<(), Failure> {
+        let result = self.run();
+        result.and(self.listener.close())
+    }
+
     fn run(&mut self) -> Result<(), Failure> {
         self.announce_running();
-        Groups::open(&self.plan.placement.supervisor_tasks)?.join()?;
+        title::set(&self.plan.name).attempt("show the name of", "the domain")?;
+        let tasks = placement::open(&self.plan.placement.supervisor_tasks)?;
+        placement::join(tasks).attempt("join control group", "")?;
         placement::join_v2(&self.plan.placement.supervisor_v2)?;
         self.guard.lower()?;
         loop {
@@ -277,7 +311,7 @@ impl Supervisor {
         let v1 = self.plan.placement.init_tasks.iter().filter_map(|file| file.parent());
         let v2 = self.plan.placement.init_v2.iter().map(PathBuf::as_path);
         v1.chain(v2).try_for_each(placement::reset)?;
-        start::start(&self.plan, self.init.links.names())
+        start::prepare(&self.plan)?.go(self.init.links.names())
     }
 
     /// Leaves the end of init for a daemon that may not be there now, and tells one that is.
@@ -311,6 +345,8 @@ impl Supervisor {
 
     fn answer(&mut self, request: Request) {
         match request {
+            // What comes before it runs was heard.
+            Request::Prepare => {}
             Request::Go | Request::Attach => self.announce_running(),
             Request::OpenConsole { console } => match self.open_console(console) {
                 Ok(client) => self.send(&Message::Done, &[client.as_fd()]),

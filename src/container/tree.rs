@@ -17,7 +17,7 @@ use nix::sys::stat::{Mode, SFlag, fstat, makedev, mknodat};
 use nix::unistd::{chdir, fchdir, pivot_root, symlinkat};
 
 use super::owners::Owners;
-use super::place::{self, Links};
+use super::place::{Links, Root};
 use super::protocol::{Attempt, Failure};
 use super::start::Prepared;
 use crate::plan::{Device, DeviceKind, Plan, RootSource, Source, Step, attributes};
@@ -26,19 +26,150 @@ use crate::sys::mount::{self as mounts, DetachedMount};
 /// Where the kernel's file systems are, and where nothing else may pretend to be.
 const KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
 
-/// Builds the tree of the plan and makes it this process's `/`.
-///
-/// Runs in a mount namespace of its own, with `umask` 0: in the child, or for a child with ids of
-/// its own in the builder ([`super::user_namespace`]).
-pub(super) fn build(plan: &Plan, prepared: &Prepared, owners: &Owners<'_>) -> Result<(), Failure> {
-    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_PRIVATE | MsFlags::MS_REC, None::<&str>)
-        .attempt("make mounts private below", "/")?;
-    let sources = open_sources(plan, prepared, owners)?;
-    enter_root(plan, prepared, owners)?;
-    for (step, source) in plan.steps.iter().zip(sources) {
-        carry_out(step, source, prepared)?;
+/// A tree that is being built; it is this process's `/` already.
+pub(super) struct Tree<'a> {
+    plan: &'a Plan,
+    prepared: &'a Prepared,
+    /// What the later steps mount of the host, in their order.
+    sources: Vec<Option<DetachedMount>>,
+    root: Root,
+}
+
+impl<'a> Tree<'a> {
+    /// Begins the tree of the plan and makes it this process's `/`, up to where control groups are
+    /// mounted.
+    ///
+    /// Runs in a mount namespace of its own, with `umask` 0: in the child, or for a child with ids
+    /// of its own in the builder ([`super::user_namespace`]).
+    pub(super) fn begin(
+        plan: &'a Plan,
+        prepared: &'a Prepared,
+        owners: &Owners<'_>,
+    ) -> Result<Self, Failure> {
+        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_PRIVATE | MsFlags::MS_REC, None::<&str>)
+            .attempt("make mounts private below", "/")?;
+        let sources = open_sources(plan, prepared, owners)?;
+        enter_root(plan, prepared, owners)?;
+        let tree = Self { plan, prepared, sources, root: Root::current().attempt("open", "/")? };
+        plan.first_steps.iter().try_for_each(|step| tree.carry_out(step, None))?;
+        Ok(tree)
     }
-    Ok(())
+
+    /// Does the rest, in the container's control groups.
+    pub(super) fn finish(mut self) -> Result<(), Failure> {
+        let sources = std::mem::take(&mut self.sources);
+        let mut steps = self.plan.steps.iter().zip(sources);
+        steps.try_for_each(|(step, source)| self.carry_out(step, source))
+    }
+
+    fn carry_out(&self, step: &Step, source: Option<DetachedMount>) -> Result<(), Failure> {
+        match step {
+            Step::Clear { path } => clear(Path::new(path)).attempt("unmount", path),
+            Step::Mount { source: from, target, attributes } => {
+                self.mount(from, source, target, *attributes)
+            }
+            Step::Directory { path } => self
+                .root
+                .directory(Path::new(path), links(path))
+                .map(drop)
+                .attempt("create directory", path),
+            Step::Device { path, device, mode } => {
+                self.make_node(path, *device, *mode).attempt("create device", path)
+            }
+            Step::Link { path, target } => {
+                self.link(path, target).attempt("create symbolic link", path)
+            }
+        }
+    }
+
+    /// Mounts `source` if it was opened before the host's tree went.
+    fn mount(
+        &self,
+        from: &Source,
+        source: Option<DetachedMount>,
+        target: &str,
+        attributes: u64,
+    ) -> Result<(), Failure> {
+        match from {
+            Source::Terminals => return self.attach(&self.prepared.devpts, target),
+            Source::Volume(number) => {
+                let mount = volume(self.prepared, *number).attempt("mount on", target)?;
+                mounts::set_attributes(mount.as_fd(), attributes, 0, true)
+                    .attempt("restrict the file system at", target)?;
+                return self.attach(mount, target);
+            }
+            _ => {}
+        }
+        let mount = match source {
+            Some(mount) => restrict(mount, attributes),
+            None => self.inside(from, attributes),
+        };
+        let what = describe(from);
+        let mount = mount.attempt(&format!("mount {what} on"), target)?;
+        self.attach(&mount, target)?;
+        match from {
+            Source::Host { without, .. } => empty(&mount, without).attempt("unmount in", what),
+            _ => Ok(()),
+        }
+    }
+
+    /// Mounts on a path, which is made as a directory or an empty file when it is missing.
+    fn attach(&self, mount: &DetachedMount, target: &str) -> Result<(), Failure> {
+        let mode = fstat(mount).attempt("examine what goes on", target)?.st_mode;
+        let path = Path::new(target);
+        let place = if mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits() {
+            self.root.directory(path, links(target))
+        } else {
+            self.root.file(path, links(target))
+        };
+        let place = place.attempt("open mount point", target)?;
+        mounts::attach(mount, place.as_fd()).attempt("mount on", target)
+    }
+
+    fn make_node(&self, path: &str, device: Device, mode: u32) -> io::Result<()> {
+        let (parent, name) = self.root.parent(Path::new(path), links(path))?;
+        let kind = match device.kind {
+            DeviceKind::Block => SFlag::S_IFBLK,
+            DeviceKind::Char => SFlag::S_IFCHR,
+        };
+        let mode = Mode::from_bits_truncate(mode);
+        let number = makedev(device.major.into(), device.minor.into());
+        Ok(mknodat(parent, name.as_path(), kind, mode, number)?)
+    }
+
+    fn link(&self, path: &str, target: &str) -> io::Result<()> {
+        let (parent, name) = self.root.parent(Path::new(path), links(path))?;
+        Ok(symlinkat(target, parent, name.as_path())?)
+    }
+
+    /// A mount of something that is not the host's: new, or in the tree already.
+    fn inside(&self, source: &Source, wanted: u64) -> io::Result<DetachedMount> {
+        match source {
+            Source::New { kind, options } => {
+                let options: Vec<(&str, &str)> =
+                    options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+                mounts::new_filesystem(kind, kind, &options, wanted)
+            }
+            Source::Inside(path) => {
+                let mount = self.clone(path, false)?;
+                let writable = attributes::RDONLY & !wanted;
+                mounts::set_attributes(mount.as_fd(), wanted, writable, false)?;
+                Ok(mount)
+            }
+            Source::Bind(path) => restrict(self.clone(path, true)?, wanted),
+            Source::Console(number) => {
+                restrict(self.clone(&format!("/dev/pts/{number}"), false)?, wanted)
+            }
+            // They were opened before the host's tree went; there is no step that comes here.
+            Source::Host { .. } | Source::Volume(_) | Source::Terminals => {
+                Err(io::Error::from(io::ErrorKind::InvalidInput))
+            }
+        }
+    }
+
+    fn clone(&self, path: &str, recursive: bool) -> io::Result<DetachedMount> {
+        mounts::clone_place(self.root.find(Path::new(path), links(path))?.as_fd(), recursive)
+    }
 }
 
 /// What the plan mounts of the host, as the container's: copies of its parts, in the order of the
@@ -96,62 +227,9 @@ fn enter_root(plan: &Plan, prepared: &Prepared, owners: &Owners<'_>) -> Result<(
     umount2(".", MntFlags::MNT_DETACH).attempt("detach the host's file systems", "")
 }
 
-fn carry_out(
-    step: &Step,
-    source: Option<DetachedMount>,
-    prepared: &Prepared,
-) -> Result<(), Failure> {
-    match step {
-        Step::Clear { path } => clear(Path::new(path)).attempt("unmount", path),
-        Step::Mount { source: Source::Terminals, target, .. } => attach(&prepared.devpts, target),
-        Step::Mount { source: Source::Volume(number), target, attributes } => {
-            let mount = volume(prepared, *number).attempt("mount on", target)?;
-            mounts::set_attributes(mount.as_fd(), *attributes, 0, true)
-                .attempt("restrict the file system at", target)?;
-            attach(mount, target)
-        }
-        Step::Mount { source: from, target, attributes } => {
-            let mount = match source {
-                Some(mount) => restrict(mount, *attributes),
-                None => inside(from, *attributes),
-            };
-            let what = describe(from);
-            let mount = mount.attempt(&format!("mount {what} on"), target)?;
-            attach(&mount, target)?;
-            match from {
-                Source::Host { without, .. } => empty(&mount, without).attempt("unmount in", what),
-                _ => Ok(()),
-            }
-        }
-        Step::Directory { path } => place::directory(Path::new(path), links(path))
-            .map(drop)
-            .attempt("create directory", path),
-        Step::Device { path, device, mode } => {
-            make_node(path, *device, *mode).attempt("create device", path)
-        }
-        Step::Link { path, target } => link(path, target).attempt("create symbolic link", path),
-    }
-}
-
 fn links(path: &str) -> Links {
     let is_kernels = KERNEL.iter().any(|top| Path::new(path).starts_with(top));
     if is_kernels { Links::Refused } else { Links::Inside }
-}
-
-fn make_node(path: &str, device: Device, mode: u32) -> io::Result<()> {
-    let (parent, name) = place::parent(Path::new(path), links(path))?;
-    let kind = match device.kind {
-        DeviceKind::Block => SFlag::S_IFBLK,
-        DeviceKind::Char => SFlag::S_IFCHR,
-    };
-    let mode = Mode::from_bits_truncate(mode);
-    let number = makedev(device.major.into(), device.minor.into());
-    Ok(mknodat(parent, name.as_path(), kind, mode, number)?)
-}
-
-fn link(path: &str, target: &str) -> io::Result<()> {
-    let (parent, name) = place::parent(Path::new(path), links(path))?;
-    Ok(symlinkat(target, parent, name.as_path())?)
 }
 
 /// Unmounts what is at paths below a mount, wherever that is: its own path may lead elsewhere.
@@ -170,35 +248,6 @@ fn clear(path: &Path) -> nix::Result<()> {
             Err(error) => return Err(error),
         }
     }
-}
-
-/// A mount of something that is not the host's: new, or in the tree already.
-fn inside(source: &Source, wanted: u64) -> io::Result<DetachedMount> {
-    match source {
-        Source::New { kind, options } => {
-            let options: Vec<(&str, &str)> =
-                options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-            mounts::new_filesystem(kind, kind, &options, wanted)
-        }
-        Source::Inside(path) => {
-            let mount = clone_inside(path, false)?;
-            let writable = attributes::RDONLY & !wanted;
-            mounts::set_attributes(mount.as_fd(), wanted, writable, false)?;
-            Ok(mount)
-        }
-        Source::Bind(path) => restrict(clone_inside(path, true)?, wanted),
-        Source::Console(number) => {
-            restrict(clone_inside(&format!("/dev/pts/{number}"), false)?, wanted)
-        }
-        // They were opened before the host's tree went; there is no step that comes here.
-        Source::Host { .. } | Source::Volume(_) | Source::Terminals => {
-            Err(io::Error::from(io::ErrorKind::InvalidInput))
-        }
-    }
-}
-
-fn clone_inside(path: &str, recursive: bool) -> io::Result<DetachedMount> {
-    mounts::clone_place(place::find(Path::new(path), links(path))?.as_fd(), recursive)
 }
 
 /// Takes rights away from a mount and all that is mounted below it.
@@ -222,13 +271,4 @@ fn describe(source: &Source) -> String {
 
 fn volume(prepared: &Prepared, number: usize) -> io::Result<&DetachedMount> {
     prepared.volumes.get(number).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))
-}
-
-/// Mounts on a path, which is made as a directory or an empty file when it is missing.
-fn attach(mount: &DetachedMount, target: &str) -> Result<(), Failure> {
-    let kind = fstat(mount).attempt("examine what goes on", target)?.st_mode & SFlag::S_IFMT.bits();
-    let is_directory = kind == SFlag::S_IFDIR.bits();
-    let make = if is_directory { place::directory } else { place::file };
-    let place = make(Path::new(target), links(target)).attempt("open mount point", target)?;
-    mounts::attach(mount, place.as_fd()).attempt("mount on", target)
 }

@@ -45,8 +45,21 @@ pub(super) fn root_of(maps: &IdMaps) -> (u32, u32) {
     (root(&maps.uids), root(&maps.gids))
 }
 
-/// Gives the container's root what of the host is its own: terminals and control groups.
-pub(super) fn hand_over(
+/// Gives the container's root its control groups.
+pub(super) fn hand_over_groups(plan: &Plan) -> Result<(), Failure> {
+    let (uid, gid) = root_of(&plan.id_maps);
+    let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+    for group in &plan.placement.delegated {
+        let files = DELEGATED.iter().map(|name| group.join(name)).filter(|file| file.exists());
+        for file in files.chain([group.clone()]) {
+            chown(&file, uid, gid).attempt("hand over", file.display())?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives the container's root its terminals.
+pub(super) fn hand_over_terminals(
     plan: &Plan,
     devpts: &DetachedMount,
     terminals: &[Terminal],
@@ -57,12 +70,6 @@ pub(super) fn hand_over(
     fchownat(devpts.as_fd(), "ptmx", uid, gid, follow).attempt("hand over", "ptmx")?;
     for terminal in terminals {
         fchown(&terminal.slave, uid, None).attempt("hand over a terminal", "")?;
-    }
-    for group in &plan.placement.delegated {
-        let files = DELEGATED.iter().map(|name| group.join(name)).filter(|file| file.exists());
-        for file in files.chain([group.clone()]) {
-            chown(&file, uid, gid).attempt("hand over", file.display())?;
-        }
     }
     Ok(())
 }
@@ -155,7 +162,7 @@ fn make_tree(
     // After that: changing ids forgets it.
     prctl::set_pdeathsig(Signal::SIGKILL).attempt("die with the supervisor", "")?;
     umask(Mode::empty());
-    tree::build(plan, prepared, owners)?;
+    tree::Tree::begin(plan, prepared, owners)?.finish()?;
     setns(init, CloneFlags::CLONE_NEWUSER).attempt("enter the container's user namespace", "")?;
     unshare(CloneFlags::CLONE_NEWNS).attempt("lock the container's mounts", "")?;
     let own = Path::new("/proc/self/ns/mnt");

@@ -24,6 +24,7 @@ mod program;
 mod registry;
 mod run;
 mod schema;
+mod spare;
 mod statistics;
 mod store;
 mod supervisor;
@@ -65,7 +66,7 @@ pub struct Driver {
     host: plan::Host,
     layout: Layout,
     partition: String,
-    supervisor: program::Program,
+    spare: Arc<spare::Spare>,
     /// Where network namespaces have names.
     netns: PathBuf,
     store: store::Store,
@@ -166,7 +167,7 @@ impl Driver {
 
     /// `<capabilities>`: what the host is, and which guests it can have. Read anew at each call.
     pub fn capabilities(&self) -> String {
-        let emulator = self.supervisor.path().to_string_lossy();
+        let emulator = self.spare.path().to_string_lossy();
         host::capabilities::capabilities(&self.facts(&emulator), &self.topology())
     }
 
@@ -179,7 +180,7 @@ impl Driver {
         machine: &str,
         virttype: &str,
     ) -> Result<String> {
-        let own = self.supervisor.path().to_string_lossy();
+        let own = self.spare.path().to_string_lossy();
         let wanted = host::capabilities::Wanted { emulator, arch, machine, virttype };
         host::capabilities::domain_capabilities(&self.facts(&own), &self.topology(), &wanted)
     }

@@ -11,6 +11,7 @@ use super::lifecycle::State;
 use super::pid_file::PidFiles;
 use super::program::Program;
 use super::run::{meet, reason};
+use super::spare::Spare;
 use super::store::{Record, Store};
 use super::supervisor::{Process, Supervisor};
 use super::systemd::Systemd;
@@ -45,7 +46,7 @@ impl Driver {
             host: host::probe(config, paths, &layout)?,
             layout,
             partition: config.partition.clone().unwrap_or_else(|| paths.partition.clone()),
-            supervisor: Program::new(supervisor),
+            spare: Arc::new(Spare::new(Program::new(supervisor))),
             netns: config.netns_directory.clone().unwrap_or_else(|| "/run/netns".into()),
             store,
             systemd: systemd(config, paths).await?,
@@ -58,12 +59,14 @@ impl Driver {
         driver.load()?;
         driver.reconnect().await?;
         driver.autostart().await?;
+        driver.spare.refill();
         Ok(driver)
     }
 
     /// Removes what this daemon made only for itself and needs no more, at its end. Containers
     /// that run go on, and keep their groups.
-    pub fn close(&self) {
+    pub async fn close(&self) {
+        self.spare.discard().await;
         self.layout.remove_partition(&self.partition);
     }
 
@@ -105,7 +108,7 @@ impl Driver {
         // Nothing is published before it answers, so that its end meanwhile is ours to clear.
         let watch = tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
         live.id = Some(run.supervisor.pid);
-        if let Err(error) = meet(&run, &Request::Attach, &[], &mut live).await {
+        if let Err(error) = meet(&run, &Request::Attach, &mut live).await {
             watch.abort();
             domain.set_run(None);
             tracing::warn!("domain '{}' did not survive: {error}", domain.name);

@@ -96,7 +96,7 @@ impl Driver {
             schema::check_domain(text)?;
         }
         let mut document = Document::parse(text)?;
-        let emulator = self.supervisor.path().to_string_lossy();
+        let emulator = self.spare.path().to_string_lossy();
         document.fill_host_defaults(&self.host.arch, &emulator);
         Ok(document)
     }
@@ -340,7 +340,7 @@ impl Driver {
 
     async fn request(&self, domain: &Domain, request: &Request) -> Result<Option<OwnedFd>> {
         let run = domain.run()?;
-        let (answer, mut fds) = run.supervisor.request(request, &[]).await?;
+        let (answer, mut fds) = run.supervisor.request(request).await?;
         match answer {
             Message::Done => Ok(fds.pop()),
             Message::Refused(failure) => Err(Error::new(ErrorCode::OperationFailed, failure)),

@@ -1,6 +1,6 @@
 //! Starting a container, watching it, and clearing up after it.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::event::EventKind;
 use super::host::present;
 use super::lifecycle::{Operation, State};
 use super::store::Record;
-use super::supervisor::{Notice, Supervisor, unexpected};
+use super::supervisor::{Notice, unexpected};
 use super::systemd::{Machine, Scope, machine};
 use crate::cgroup::Group;
 use crate::container::protocol::{LinkNames, Message, Request};
@@ -52,7 +52,9 @@ impl Driver {
         let present = present(&live)?;
         let plan = plan::build(&live, &self.host, &present, placement(&group), files)?;
         self.store.forget_run(domain.uuid)?;
-        match self.launch(domain, &plan, &group, scope.as_ref(), &mut live).await {
+        let launched = self.launch(domain, &plan, &group, scope.as_ref(), &mut live).await;
+        self.spare.refill();
+        match launched {
             Ok(()) => {
                 domain.publish(|snapshot| {
                     snapshot.live = Some(Arc::new(live));
@@ -85,20 +87,22 @@ impl Driver {
     ) -> Result<()> {
         let shared = self.open_shared(live)?;
         self.record(None, group, live)?;
-        let supervisor = Supervisor::spawn(&self.supervisor, plan, self.store.log(&domain.name)?)?;
+        let log = self.store.log(&domain.name)?;
+        let supervisor = self.spare.take()?;
         let pid = supervisor.pid;
         let run = Arc::new(Run::new(supervisor, group.clone()));
         domain.set_run(Some(run.clone()));
         tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
-        // Meanwhile the supervisor starts up on another processor.
         if let (Some(systemd), Some(scope)) = (&self.systemd, scope) {
             systemd.start_scope(scope, &domain.name, pid).await?;
         }
-        group.create(&plan.limits, pid)?;
+        group.create_birthplace(pid)?;
+        run.supervisor.prepare(plan, log, &shared).await?;
+        group.create_rest(&plan.limits, pid)?;
         run.supervisor.listening().await?;
         live.id = Some(pid);
         self.record(Some(pid), group, live)?;
-        meet(&run, &Request::Go, &shared, live).await?;
+        meet(&run, &Request::Go, live).await?;
         self.pid_files.write(&domain.name, pid)?;
         self.register(domain, &run).await;
         Ok(())
@@ -243,13 +247,8 @@ impl Driver {
 }
 
 /// Asks a supervisor for its container, and fills in what is only known while it runs.
-pub(super) async fn meet(
-    run: &Run,
-    request: &Request,
-    shared: &[OwnedFd],
-    live: &mut Document,
-) -> Result<()> {
-    let (answer, mut fds) = run.supervisor.request(request, shared).await?;
+pub(super) async fn meet(run: &Run, request: &Request, live: &mut Document) -> Result<()> {
+    let (answer, mut fds) = run.supervisor.request(request).await?;
     match (answer, fds.pop()) {
         (Message::Running { init, consoles, links }, Some(pidfd)) => {
             run.set_init(init.try_into().unwrap_or_default(), pidfd);

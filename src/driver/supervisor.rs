@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket, socketpair};
 use tokio::io::Interest;
@@ -17,6 +18,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::program::Program;
 use crate::container::protocol::{self, Exit, Message, Request};
+use crate::container::title;
 use crate::error::{Error, ErrorCode, Result};
 use crate::plan::Plan;
 use crate::sys::{fd, pidfd};
@@ -55,25 +57,29 @@ pub(super) enum Notice {
 }
 
 impl Supervisor {
-    /// Executes a supervisor with a plan. It waits for [`Request::Go`].
-    pub(super) fn spawn(program: &Program, plan: &Plan, log: File) -> Result<Self> {
+    /// Executes a supervisor. It waits for [`Self::prepare`], and ends when this is dropped before.
+    pub(super) fn spawn(program: &Program) -> Result<Self> {
         let spawn = || -> io::Result<Self> {
             let (ours, theirs) =
                 socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
             fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
             let child = Command::new(program.sealed()?)
                 .arg0(program.path())
-                .arg(&plan.name)
+                .arg(" ".repeat(title::ROOM))
                 .env_clear()
-                .stdin(Stdio::from(in_memory(plan)?))
+                .stdin(Stdio::null())
                 .stdout(Stdio::from(theirs))
-                .stderr(Stdio::from(log))
                 .spawn()?;
             Self::new(child.id(), ours)
         };
         spawn().map_err(|e| {
             Error::system(format!("cannot start the supervisor {}", program.path().display()), e)
         })
+    }
+
+    /// Lets one go that has no container: it ends.
+    pub(super) fn close(self) -> Process {
+        self.process
     }
 
     /// Connects to a supervisor that a former daemon started; `None` when there is none.
@@ -104,17 +110,39 @@ impl Supervisor {
         })
     }
 
-    /// Sends a request with descriptors and waits for its answer, while somebody calls
-    /// [`Self::next`].
-    pub(super) async fn request(&self, request: &Request, fds: &[OwnedFd]) -> Result<Answer> {
+    /// Lets it get its container ready. The version 2 control group is there, and these are the
+    /// domain's log and the namespaces that come from elsewhere.
+    pub(super) async fn prepare(&self, plan: &Plan, log: File, shared: &[OwnedFd]) -> Result<()> {
+        let plan = in_memory(plan).map_err(|e| Error::system("cannot hand over a plan", e))?;
+        let mut fds = vec![plan.as_fd(), log.as_fd()];
+        fds.extend(shared.iter().map(AsFd::as_fd));
+        self.send(&Request::Prepare, &fds, &mut *self.answers.lock().await).await
+    }
+
+    /// Sends a request and waits for its answer, while somebody calls [`Self::next`].
+    pub(super) async fn request(&self, request: &Request) -> Result<Answer> {
         let mut answers = self.answers.lock().await;
-        let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
-        protocol::send(self.socket.get_ref().as_fd(), request, &fds)
-            .map_err(|e| Error::system(format!("cannot reach supervisor {}", self.pid), e))?;
+        self.send(request, &[], &mut answers).await?;
         self.answer(&mut answers).await
     }
 
-    /// Waits until a supervisor that was just executed listens for daemons to come.
+    /// One that cannot be reached has said why, or at least that it says no more.
+    async fn send(
+        &self,
+        request: &Request,
+        fds: &[BorrowedFd<'_>],
+        answers: &mut mpsc::UnboundedReceiver<Option<Answer>>,
+    ) -> Result<()> {
+        if let Err(error) = protocol::send(self.socket.get_ref().as_fd(), request, fds) {
+            tracing::debug!("cannot reach supervisor {}: {error}", self.pid);
+            loop {
+                self.answer(answers).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until a supervisor that was told to prepare listens for daemons to come.
     pub(super) async fn listening(&self) -> Result<()> {
         match self.answer(&mut *self.answers.lock().await).await? {
             (Message::Listening, _) => Ok(()),
@@ -201,6 +229,12 @@ impl Process {
             Err(error) if error.raw_os_error() == Some(nix::libc::ESRCH) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether it has ended, as far as is known now.
+    pub(super) fn has_ended(&self) -> bool {
+        let mut fds = [PollFd::new(self.pidfd.get_ref().as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::ZERO) != Ok(0)
     }
 
     /// Waits for its end.

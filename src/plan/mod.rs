@@ -223,14 +223,16 @@ pub struct Plan {
     /// Network devices in there beside `lo`, those of `<interface>` first and in order.
     pub links: Vec<Link>,
     /// Namespaces that are taken from elsewhere: their descriptors come with
-    /// [`Go`](crate::container::protocol::Request::Go), in this order.
+    /// [`Prepare`](crate::container::protocol::Request::Prepare), in this order.
     pub shared_namespaces: Vec<Namespace>,
     /// What the supervisor mounts for the tree before there is a container, which may not open the
     /// devices.
     pub volumes: Vec<Volume>,
     /// The tree that becomes `/`.
     pub root: Root,
-    /// What is then done to the tree, in order.
+    /// What is then done to the tree, in order, while its control groups are being made.
+    pub first_steps: Vec<Step>,
+    /// What is done to it in its control groups, in order.
     pub steps: Vec<Step>,
     /// UTS host name, where it is the container's to choose.
     pub hostname: Option<String>,

@@ -44,11 +44,10 @@ pub(super) fn allowed_devices() -> Vec<DeviceRule> {
     nodes.chain(WITHOUT_NODE).map(rule).collect()
 }
 
-/// The steps after the root is in place, and before the document's file systems.
-pub(super) fn steps(domain: &Domain, host: &Host, nodes: &[HostNode]) -> Vec<Step> {
+/// The steps after the root is in place, and before control groups and the document's file systems.
+pub(super) fn first_steps(domain: &Domain, host: &Host, nodes: &[HostNode]) -> Vec<Step> {
     let mut steps: Vec<Step> = KERNEL.map(clear).into();
     steps.extend(kernel(domain, host));
-    steps.extend(cgroups(host));
     steps.extend(devices(domain));
     steps.extend(nodes.iter().map(HostNode::step));
     steps
@@ -94,7 +93,7 @@ fn kernel(domain: &Domain, host: &Host) -> Vec<Step> {
 ///
 /// The container may manage what is its own: version 2 and the hierarchy systemd names its units
 /// in. The version 1 controllers are read-only, they would let it lift its limits.
-fn cgroups(host: &Host) -> Vec<Step> {
+pub(super) fn cgroups(host: &Host) -> Vec<Step> {
     let hardened = NOSUID | NODEV | NOEXEC;
     let base = "/sys/fs/cgroup";
     if let [Hierarchy { directory, kind: HierarchyKind::V2 }] = host.cgroups.as_slice()

@@ -96,8 +96,9 @@ fn the_kernels_file_systems_come_first_and_in_order() {
     );
     let plan = plan(&domain(&devices), &host()).unwrap();
     let targets: Vec<&str> = plan
-        .steps
+        .first_steps
         .iter()
+        .chain(&plan.steps)
         .filter_map(|step| match step {
             Step::Mount { target, .. } => Some(target.as_str()),
             _ => None,
@@ -108,12 +109,12 @@ fn the_kernels_file_systems_come_first_and_in_order() {
         "/proc/sys",
         "/proc/sys/net/ipv4",
         "/sys",
-        "/sys/fs/cgroup",
         "/dev",
         "/dev/pts",
         "/dev/ptmx",
         "/dev/tty1",
         "/dev/console",
+        "/sys/fs/cgroup",
         "/tmp",
         "/data",
     ];
@@ -133,7 +134,7 @@ fn a_hybrid_host_is_shown_as_it_is_with_its_controllers_read_only() {
     ];
     let plan = plan(&domain(ROOT), &host).unwrap();
     let of = |wanted: &str| {
-        plan.steps.iter().find_map(|step| match step {
+        plan.first_steps.iter().chain(&plan.steps).find_map(|step| match step {
             Step::Mount { target, attributes, .. } if target == wanted => Some(*attributes),
             _ => None,
         })

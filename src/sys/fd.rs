@@ -46,12 +46,15 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io:
     Ok(())
 }
 
+/// Descriptors that come with one message, at most: one for each control group hierarchy, and more.
+const MOST: usize = 64;
+
 /// Receives one message of at most `limit` bytes and the descriptors with it (close-on-exec).
 ///
 /// An empty message is the end: the other side closed. A longer message is an error, not cut.
 pub fn receive(socket: BorrowedFd<'_>, limit: usize) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     let mut bytes = vec![0; limit];
-    let mut control = nix::cmsg_space!([RawFd; 4]);
+    let mut control = nix::cmsg_space!([RawFd; MOST]);
     let (length, truncated, fds) = {
         let mut iov = [IoSliceMut::new(&mut bytes)];
         let flags = MsgFlags::MSG_CMSG_CLOEXEC;
@@ -63,7 +66,7 @@ pub fn receive(socket: BorrowedFd<'_>, limit: usize) -> io::Result<(Vec<u8>, Vec
                 fds.extend(raw.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
             }
         }
-        (message.bytes, message.flags.contains(MsgFlags::MSG_TRUNC), fds)
+        (message.bytes, message.flags.intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC), fds)
     };
     if truncated {
         return Err(io::Error::from_raw_os_error(libc::EMSGSIZE));

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
-use crate::support::process::only_child;
+use crate::support::process::{Process, only_child};
 use crate::support::{Host, until};
 
 fn status(process: u32, field: &str) -> String {
@@ -36,6 +36,57 @@ fn it_has_no_right_that_it_does_not_need() {
     let domain = host.run(&host.document("again"));
     domain.assert_answers();
     until("capabilities are out of effect", || status(domain.id(), "CapEff") == "0000000000000000");
+}
+
+fn arguments(process: u32) -> Vec<String> {
+    let text = fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap_or_default();
+    text.split('\0').filter(|it| !it.is_empty()).map(str::to_owned).collect()
+}
+
+/// Of any thread: the daemon executes it beside everything else.
+fn children(process: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let of = |task: std::io::Result<fs::DirEntry>| {
+        fs::read_to_string(task.unwrap().path().join("children")).unwrap_or_default()
+    };
+    let text: Vec<String> = tasks.map(of).collect();
+    text.iter().flat_map(|it| it.split_whitespace()).map(|it| it.parse().unwrap()).collect()
+}
+
+#[test]
+fn one_waits_for_its_container_and_ends_with_the_daemon() {
+    let Some(mut host) = Host::new("one_waits_for_its_container_and_ends_with_the_daemon") else {
+        return;
+    };
+    let spare = |daemon| {
+        let is_spare = |it: &u32| arguments(*it).last().is_some_and(|it| it.trim().is_empty());
+        children(daemon).into_iter().find(is_spare)
+    };
+    let daemon = host.daemon_pid();
+    until("a supervisor waits", || spare(daemon).is_some());
+    let waiting = spare(daemon).unwrap();
+    let domain = host.run(&host.document("first"));
+    assert_eq!(domain.id(), waiting, "the container has the one that waited");
+    until("it has the domain's name", || arguments(waiting).last().unwrap() == "first");
+    until("the next one waits", || spare(daemon).is_some_and(|it| it != waiting));
+
+    // One that is gone is no start that fails.
+    Process::open(spare(daemon).unwrap()).unwrap().kill_and_wait();
+    let second = host.run(&host.document("second"));
+    second.assert_answers();
+
+    until("the next one waits", || spare(daemon).is_some());
+    let last = Process::open(spare(daemon).unwrap()).unwrap();
+    host.stop_daemon();
+    last.wait();
+    host.start_daemon();
+    let last = {
+        until("a supervisor waits", || spare(host.daemon_pid()).is_some());
+        Process::open(spare(host.daemon_pid()).unwrap()).unwrap()
+    };
+    host.kill_daemon();
+    last.wait();
+    host.start_daemon();
 }
 
 #[test]

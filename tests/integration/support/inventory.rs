@@ -79,6 +79,10 @@ fn belongs(scope: &Scope<'_>, process: &Path, own_mounts: &Path) -> Option<bool>
     let stat = text("stat");
     let mut fields = stat.rsplit(") ").next()?.split(' ');
     let (state, parent) = (fields.next()?, fields.next()?.parse::<u32>().ok()?);
+    // A supervisor without a container, with room for a name: a part of the daemon.
+    if text("cmdline").trim_end_matches('\0').ends_with("  ") {
+        return Some(false);
+    }
     if Some(parent) == scope.daemon {
         return Some(true);
     }
