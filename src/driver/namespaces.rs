@@ -13,7 +13,7 @@ use nix::libc;
 use nix::sched::CloneFlags;
 
 use super::domain::Domain;
-use super::lifecycle::Operation;
+use super::lifecycle::{Operation, not_running};
 use super::{Driver, check_flags};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain as Document, Share, ShareSource};
@@ -47,7 +47,7 @@ impl Driver {
         }
         // If the process is there still, it was the one.
         pidfd::send_signal(init.pidfd.as_fd(), 0)
-            .map_err(|_| Error::new(ErrorCode::OperationInvalid, "domain is not running"))?;
+            .map_err(|_| not_running())?;
         Ok(opened)
     }
 

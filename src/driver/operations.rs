@@ -12,7 +12,7 @@ use super::store::Record;
 use super::supervisor::unexpected;
 use super::{Driver, check_flags, schema};
 use crate::container::protocol::{Message, Request};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, ErrorDomain, Result};
 use crate::model::{Domain as Document, View};
 use crate::sys::pidfd;
 
@@ -145,7 +145,7 @@ impl Driver {
         let _turn = domain.turn().await?;
         let transition = domain.admit(Operation::Create).map_err(|_| {
             let text = format!("domain '{}' is already active", domain.name);
-            Error::new(ErrorCode::OperationInvalid, text)
+            Error::new(ErrorCode::OperationInvalid, text).in_domain(ErrorDomain::Domain)
         })?;
         self.start(domain, document).await?;
         self.settle(domain, transition);

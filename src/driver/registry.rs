@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 use super::domain::{Domain, not_found};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, ErrorDomain, Result};
 
 /// The domains of one driver. Those that do not exist (any more, or yet) are not found.
 #[derive(Debug, Default)]
@@ -75,5 +75,5 @@ impl Registry {
 }
 
 fn taken(detail: String) -> Error {
-    Error::new(ErrorCode::OperationFailed, detail)
+    Error::new(ErrorCode::OperationFailed, detail).in_domain(ErrorDomain::Domain)
 }

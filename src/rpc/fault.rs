@@ -25,14 +25,21 @@ impl Encode for Error {
         let message = limited(&self.message);
         let phrase = self.code.phrase();
         let detail = message.strip_prefix(phrase).and_then(|rest| rest.strip_prefix(": "));
-        let (template, detail) = match detail {
-            Some(detail) => (format!("{phrase}: %s"), detail),
-            None => ("%s".to_owned(), message),
+        let (template, detail, number) = match (function_of_flags(message), detail) {
+            (Some(function), _) => (function.to_owned(), "flags", 0_i32),
+            (None, Some(detail)) => (format!("{phrase}: %s"), detail, -1),
+            (None, None) => ("%s".to_owned(), message, -1),
         };
         (self.code as i32, self.domain as i32, Some(message), LEVEL_ERROR).encode(to);
         (None::<u32>, Some(template), Some(detail), None::<&str>).encode(to);
-        (-1_i32, -1_i32, None::<u32>).encode(to);
+        (number, number, None::<u32>).encode(to);
     }
+}
+
+/// For flags that a function does not take, libvirt names the function and the argument.
+fn function_of_flags(message: &str) -> Option<&str> {
+    let rest = message.strip_prefix("unsupported flags (")?;
+    rest.rsplit_once(" in function ").map(|(_, function)| function)
 }
 
 fn limited(text: &str) -> &str {
@@ -61,5 +68,7 @@ mod tests {
         assert_eq!(strings, (false, template, Some("domain is not running".to_owned()), None));
         let tail: (i32, i32, bool) = Decode::decode(&mut decoder).unwrap();
         assert_eq!(tail, (-1, -1, false));
+        let text = "unsupported flags (0x2) in function lxcDomainReboot";
+        assert_eq!(function_of_flags(text), Some("lxcDomainReboot"));
     }
 }
