@@ -32,7 +32,7 @@ pub mod protocol;
 mod start;
 mod superblock;
 pub mod supervisor;
-pub mod title;
+mod title;
 mod tree;
 mod user_namespace;
 mod volumes;

@@ -17,6 +17,10 @@ pub use crate::sys::pidfd::Exit;
 /// Longest message, in bytes. The plan is not a message, it is read from a file.
 const LIMIT: usize = 64 << 10;
 
+/// Room for the domain's name where processes are listed, in bytes: the supervisor's program is
+/// executed with so much of an argument.
+pub const NAME_ROOM: usize = 64;
+
 /// From the daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {

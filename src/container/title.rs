@@ -5,9 +5,6 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 
-/// Room for a name, in bytes: the program is executed with so much of an argument.
-pub const ROOM: usize = 64;
-
 /// Writes a domain's name over this program's one argument, as far as there is room for it.
 pub(super) fn set(name: &str) -> io::Result<()> {
     let arguments: Vec<_> = std::env::args_os().collect();

@@ -75,7 +75,7 @@ pub struct Driver {
     registry: registry::Registry,
     events: broadcast::Sender<Event>,
     /// Held for the driver's life: one daemon per run directory.
-    _lock: nix::fcntl::Flock<std::fs::File>,
+    _lock: std::fs::File,
 }
 
 /// Flags of [`Driver::list`], `virConnectListAllDomainsFlags`. Flags of one group are

@@ -1,8 +1,11 @@
 //! Starting the driver: what is defined, what runs still, what starts now.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
 use tokio::sync::broadcast;
 
 use super::config::{Config, Paths};
@@ -193,18 +196,28 @@ fn check_length(paths: &Paths) -> Result<()> {
     Ok(())
 }
 
-fn lock(paths: &Paths) -> Result<nix::fcntl::Flock<std::fs::File>> {
-    use nix::fcntl::{Flock, FlockArg};
+/// Keeps other daemons off the run directory as long as the file is open. The lock is this process's
+/// alone (`F_SETLK`): a supervisor that is just being executed does not hold it on when the daemon
+/// is killed.
+fn lock(paths: &Paths) -> Result<File> {
     let path = paths.run.join("nsvirtd.lock");
     let failed = |e| Error::system(format!("cannot lock {}", path.display()), e);
-    let file = std::fs::File::create(&path).map_err(failed)?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-        nix::errno::Errno::EWOULDBLOCK => Error::new(
+    let file = File::create(&path).map_err(failed)?;
+    let whole = nix::libc::flock {
+        l_type: nix::libc::F_WRLCK as nix::libc::c_short,
+        l_whence: nix::libc::SEEK_SET as nix::libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    match fcntl(&file, FcntlArg::F_SETLK(&whole)) {
+        Ok(_) => Ok(file),
+        Err(Errno::EAGAIN | Errno::EACCES) => Err(Error::new(
             ErrorCode::OperationFailed,
             format!("another nsvirtd uses {}; choose another --prefix", paths.run.display()),
-        ),
-        errno => failed(errno.into()),
-    })
+        )),
+        Err(errno) => Err(failed(errno.into())),
+    }
 }
 
 fn beside_this_program() -> Result<std::path::PathBuf> {

@@ -15,6 +15,7 @@ use crate::container::protocol::{Message, Request};
 use crate::error::{Error, ErrorCode, ErrorDomain, Result};
 use crate::model::{Domain as Document, View};
 use crate::sys::pidfd;
+use crate::xml;
 
 /// `VIR_DOMAIN_XML_*`, those that libvirt's driver takes. A container's document is portable as it
 /// is, so the last one changes nothing.
@@ -92,10 +93,11 @@ impl Driver {
     }
 
     fn parse(&self, text: &str, validate: bool) -> Result<Document> {
+        let root = xml::parse(text)?;
         if validate {
-            schema::check_domain(text)?;
+            schema::check_domain(&root)?;
         }
-        let mut document = Document::parse(text)?;
+        let mut document = Document::parse_element(&root)?;
         let emulator = self.spare.path().to_string_lossy();
         document.fill_host_defaults(&self.host.arch, &emulator);
         Ok(document)

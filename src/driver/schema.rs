@@ -3,10 +3,10 @@
 use std::sync::LazyLock;
 
 use crate::error::Result;
-use crate::xml::{self, relaxng::Schema};
+use crate::xml::{Element, relaxng::Schema};
 
 /// `schemas/domain`, by name.
-const FILES: [(&str, &str); 23] = [
+const FILES: [(&str, &str); 24] = [
     ("audio.rng", include_str!("../../schemas/domain/audio.rng")),
     ("character.rng", include_str!("../../schemas/domain/character.rng")),
     ("controller.rng", include_str!("../../schemas/domain/controller.rng")),
@@ -26,6 +26,7 @@ const FILES: [(&str, &str); 23] = [
     ("passthrough.rng", include_str!("../../schemas/domain/passthrough.rng")),
     ("resources.rng", include_str!("../../schemas/domain/resources.rng")),
     ("security.rng", include_str!("../../schemas/domain/security.rng")),
+    ("storage-network.rng", include_str!("../../schemas/domain/storage-network.rng")),
     ("storage.rng", include_str!("../../schemas/domain/storage.rng")),
     ("time.rng", include_str!("../../schemas/domain/time.rng")),
     ("tuning.rng", include_str!("../../schemas/domain/tuning.rng")),
@@ -39,13 +40,18 @@ static DOMAIN: LazyLock<Result<Schema>> = LazyLock::new(|| {
 });
 
 /// Checks a domain document against the grammar.
-pub(super) fn check_domain(text: &str) -> Result<()> {
-    DOMAIN.as_ref().map_err(Clone::clone)?.validate(&xml::parse(text)?)
+pub(super) fn check_domain(document: &Element) -> Result<()> {
+    DOMAIN.as_ref().map_err(Clone::clone)?.validate(document)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::xml::parse;
+
+    fn check(document: &str) -> Result<()> {
+        check_domain(&parse(document).unwrap())
+    }
 
     #[test]
     fn every_file_of_the_grammar_is_here() {
@@ -62,10 +68,10 @@ mod tests {
     fn a_document_is_checked() {
         let document = "<domain type='lxc'>\n<name>a</name>\n<memory unit='MiB'>64</memory>\n\
                         <os><type>exe</type><init>/sbin/init</init></os>\n</domain>";
-        assert_eq!(check_domain(document), Ok(()));
+        assert_eq!(check(document), Ok(()));
         let own = "<n:pids xmlns:n='urn:nsvirt:domain:1.0' max='9'/>\n</domain>";
-        assert_eq!(check_domain(&document.replace("\n</domain>", own)), Ok(()));
-        let error = check_domain(&document.replace("'MiB'", "'MiBB'")).unwrap_err();
+        assert_eq!(check(&document.replace("\n</domain>", own)), Ok(()));
+        let error = check(&document.replace("'MiB'", "'MiBB'")).unwrap_err();
         let expected = "XML document failed to validate against schema: line 3: attribute unit of \
                         <memory> cannot be 'MiBB': allowed is what matches ";
         assert!(error.message.starts_with(expected), "{error}");
@@ -85,7 +91,7 @@ mod tests {
                 "<domain type='lxc'><name>a</name><os><type>exe</type></os>\
                  <devices>{devices}</devices><metadata>{metadata}</metadata></domain>"
             );
-            check_domain(&document).map_err(|error| error.message)
+            check(&document).map_err(|error| error.message)
         };
         assert_eq!(judge(&wide, ""), Ok(()));
         assert_eq!(judge("", &foreign), Ok(()));

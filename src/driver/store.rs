@@ -253,8 +253,9 @@ fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     let list = || -> io::Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         for entry in fs::read_dir(directory)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|it| it == extension) && !path.is_dir() {
+            let entry = entry?;
+            let path = entry.path();
+            if path.extension().is_some_and(|it| it == extension) && !entry.file_type()?.is_dir() {
                 files.push(path);
             }
         }

@@ -18,7 +18,6 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::program::Program;
 use crate::container::protocol::{self, Exit, Message, Request};
-use crate::container::title;
 use crate::error::{Error, ErrorCode, Result};
 use crate::plan::Plan;
 use crate::sys::{fd, pidfd};
@@ -65,7 +64,7 @@ impl Supervisor {
             fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
             let child = Command::new(program.sealed()?)
                 .arg0(program.path())
-                .arg(" ".repeat(title::ROOM))
+                .arg(" ".repeat(protocol::NAME_ROOM))
                 .env_clear()
                 .stdin(Stdio::null())
                 .stdout(Stdio::from(theirs))

@@ -80,10 +80,10 @@ impl CpuTune {
         only_one(root, "emulatorsched", emulator_schedulers.len())?;
         Ok(Self {
             shares: shares(root)?,
-            bandwidth: Bandwidth::parse(root, "")?,
-            global: Bandwidth::parse(root, "global_")?,
-            emulator: Bandwidth::parse(root, "emulator_")?,
-            iothread: Bandwidth::parse(root, "iothread_")?,
+            bandwidth: Bandwidth::parse(root, "period", "quota")?,
+            global: Bandwidth::parse(root, "global_period", "global_quota")?,
+            emulator: Bandwidth::parse(root, "emulator_period", "emulator_quota")?,
+            iothread: Bandwidth::parse(root, "iothread_period", "iothread_quota")?,
             vcpu_pins: vcpu_pins(root, vcpus)?,
             emulator_pin: emulator_pin.into_iter().next().map(|(_, set)| set),
             iothread_pins: iothread_pins(root, threads)?,
@@ -105,10 +105,10 @@ impl CpuTune {
         }
         w.open("cputune", &[]);
         w.optional_leaf("shares", self.shares.map(|shares| shares.to_string()).as_deref());
-        self.bandwidth.format(w, "");
-        self.global.format(w, "global_");
-        self.emulator.format(w, "emulator_");
-        self.iothread.format(w, "iothread_");
+        self.bandwidth.format(w, "period", "quota");
+        self.global.format(w, "global_period", "global_quota");
+        self.emulator.format(w, "emulator_period", "emulator_quota");
+        self.iothread.format(w, "iothread_period", "iothread_quota");
         self.format_pins(w);
         self.format_schedulers(w);
         resctrl::format(w, &self.resource_control);
@@ -179,28 +179,27 @@ fn shares(root: &Element) -> Result<Option<u64>> {
 }
 
 impl Bandwidth {
-    fn parse(root: &Element, prefix: &str) -> Result<Self> {
-        let name = format!("{prefix}period");
-        let period = tune(root, &name)?.unwrap_or(0);
+    /// Reads the elements of these names.
+    fn parse(root: &Element, period_name: &str, quota_name: &str) -> Result<Self> {
+        let period = tune(root, period_name)?.unwrap_or(0);
         let range = 1000..=1_000_000;
         if period != 0 && !range.contains(&period) {
-            return Err(out_of_range(root, &name, &range));
+            return Err(out_of_range(root, period_name, &range));
         }
-        let name = format!("{prefix}quota");
-        let quota: i64 = tune(root, &name)?.unwrap_or(0);
+        let quota: i64 = tune(root, quota_name)?.unwrap_or(0);
         let range = 1000..=17_592_186_044_415;
         if quota > 0 && !range.contains(&quota.unsigned_abs()) {
-            return Err(out_of_range(root, &name, &range));
+            return Err(out_of_range(root, quota_name, &range));
         }
         Ok(Self { period, quota })
     }
 
-    fn format(self, w: &mut Writer, prefix: &str) {
+    fn format(self, w: &mut Writer, period_name: &str, quota_name: &str) {
         if self.period != 0 {
-            w.leaf(&format!("{prefix}period"), &[], &self.period.to_string());
+            w.leaf(period_name, &[], &self.period.to_string());
         }
         if self.quota != 0 {
-            w.leaf(&format!("{prefix}quota"), &[], &self.quota.to_string());
+            w.leaf(quota_name, &[], &self.quota.to_string());
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `<memory>` and `<currentMemory>`, and the units all sizes share.
 
+use std::fmt::Display;
+
 use super::read::{bad_word, number};
 use super::shape::ON_OFF;
 use crate::error::{Error, ErrorCode, Result};
@@ -70,7 +72,7 @@ pub(super) fn format(w: &mut Writer, memory: u64, current: u64, dump_core: Optio
 }
 
 /// The size an element holds, in KiB; None when it is absent or empty. Errors name it by `path`.
-pub(super) fn size_in(element: Option<&Element>, path: &str) -> Result<Option<u64>> {
+pub(super) fn size_in(element: Option<&Element>, path: impl Display) -> Result<Option<u64>> {
     let Some(element) = element else { return Ok(None) };
     let text = element.text();
     if text.is_empty() {
@@ -93,7 +95,7 @@ pub(super) fn bytes_in(element: Option<&Element>, path: &str) -> Result<Option<u
     to_bytes(element, value, unit).map(Some)
 }
 
-fn bad_size(element: &Element, text: &str, path: &str) -> Error {
+fn bad_size(element: &Element, text: &str, path: impl Display) -> Error {
     element.error(format_args!(
         "Invalid value '{text}' for element or attribute './{path}[1]': expected a number"
     ))

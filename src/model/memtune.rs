@@ -22,7 +22,7 @@ pub struct MemoryTune {
 impl MemoryTune {
     pub(super) fn parse(root: &Element) -> Result<Self> {
         let limit = |name| {
-            let size = size_in(first(root, "memtune", name), &format!("memtune/{name}"))?;
+            let size = size_in(first(root, "memtune", name), format_args!("memtune/{name}"))?;
             // The largest number means that there is no limit.
             Ok(size.filter(|&size| size < MAX_KIB))
         };

@@ -20,7 +20,7 @@ pub(super) fn parse(root: &Element) -> Option<Element> {
     for child in metadata.elements() {
         let uri = namespace(&child.name, &[child, metadata, root]);
         if uri.is_some_and(|uri| seen.insert(uri)) {
-            kept.children.push(Node::Element(tidy(child, preserves(metadata, false))));
+            kept.children.push(Node::Element(tidy(child, metadata.preserves_space(false))));
         }
     }
     let mut prefixes = Vec::new();
@@ -46,15 +46,10 @@ pub(super) fn namespace<'a>(name: &str, scopes: &[&'a Element]) -> Option<&'a st
     declared.filter(|uri| !uri.is_empty())
 }
 
-/// Whether white space below an element is content.
-fn preserves(element: &Element, inherited: bool) -> bool {
-    element.attr("xml:space").map_or(inherited, |value| value == "preserve")
-}
-
 /// A copy without the white space that only lays out elements: blank text that is neither all
 /// there is nor follows other text.
 fn tidy(element: &Element, inherited: bool) -> Element {
-    let preserve = preserves(element, inherited);
+    let preserve = element.preserves_space(inherited);
     let mut keep_blanks = preserve || element.children.len() == 1;
     let mut children = Vec::with_capacity(element.children.len());
     for node in &element.children {

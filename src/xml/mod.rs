@@ -34,7 +34,8 @@ pub struct Element {
 pub enum Node {
     /// An element.
     Element(Element),
-    /// Text with its references resolved; adjacent pieces and CDATA sections are joined.
+    /// Text with its references resolved; adjacent pieces and CDATA sections are joined. The reader
+    /// drops what only lays out elements.
     Text(String),
     /// A comment, without its `<!--` and `-->`.
     Comment(String),
@@ -121,6 +122,11 @@ impl Element {
                 Node::Comment(_) => {}
             }
         }
+    }
+
+    /// Whether white space in it is content: by its own word, else as in its parent.
+    pub fn preserves_space(&self, inherited: bool) -> bool {
+        self.attr("xml:space").map_or(inherited, |value| value == "preserve")
     }
 
     /// An error at this element's line.

@@ -4,7 +4,9 @@
 //! characters, one root) and the limits are checked in this file. The tree is built with a stack
 //! of open elements, and neither depth nor size is left to the author of the document.
 
-use quick_xml::events::attributes::AttrError;
+use std::borrow::Cow;
+
+use quick_xml::events::attributes::{AttrError, Attribute};
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 use quick_xml::{Reader, XmlVersion, errors::IllFormedError};
 
@@ -113,7 +115,11 @@ fn newlines(bytes: &[u8]) -> u32 {
 struct Builder {
     limits: Limits,
     /// Elements whose end tag has not come yet, outermost first.
-    open: Vec<Element>,
+    open: Vec<Open>,
+    /// What is in the open elements so far; an element takes its own when it ends, in one piece.
+    children: Vec<Node>,
+    /// Text since the last tag or comment.
+    text: String,
     root: Option<Element>,
     /// Elements and comments seen.
     nodes: usize,
@@ -122,9 +128,28 @@ struct Builder {
     counted: usize,
 }
 
+/// An element whose end tag has not come yet.
+struct Open {
+    element: Element,
+    /// Where its children begin among those of all open elements.
+    first: usize,
+    /// Whether text was in it that is not blank.
+    has_text: bool,
+    preserves_space: bool,
+}
+
 impl Builder {
     fn new(limits: Limits) -> Self {
-        Self { limits, open: Vec::new(), root: None, nodes: 0, line: 1, counted: 0 }
+        Self {
+            limits,
+            open: Vec::new(),
+            children: Vec::new(),
+            text: String::new(),
+            root: None,
+            nodes: 0,
+            line: 1,
+            counted: 0,
+        }
     }
 
     fn error(&self, detail: impl std::fmt::Display) -> Error {
@@ -138,6 +163,12 @@ impl Builder {
 
     /// Raw control characters; those written as references are checked where they are resolved.
     fn check_characters(&self, text: &str) -> Result<()> {
+        // Without a branch for each byte: most documents have none that could begin a character
+        // that is not allowed.
+        let is_suspect = |byte: u8| byte == 0xEF || byte < b' ' && !b"\t\n\r".contains(&byte);
+        if !text.bytes().fold(false, |found, byte| found | is_suspect(byte)) {
+            return Ok(());
+        }
         let Some((offset, c)) = text.char_indices().find(|&(_, c)| !is_allowed(c)) else {
             return Ok(());
         };
@@ -148,18 +179,28 @@ impl Builder {
     fn event(&mut self, event: Event<'_>, start: usize) -> Result<()> {
         match event {
             Event::Start(tag) => {
+                self.end_text(false);
                 let element = self.element(&tag)?;
-                self.open.push(element);
+                let inherited = self.open.last().is_some_and(|parent| parent.preserves_space);
+                let preserves_space = element.preserves_space(inherited);
+                let first = self.children.len();
+                self.open.push(Open { element, first, has_text: false, preserves_space });
                 Ok(())
             }
             Event::Empty(tag) => {
+                self.end_text(false);
                 let element = self.element(&tag)?;
-                self.add(Node::Element(element))
+                self.add(element);
+                Ok(())
             }
-            Event::End(_) => match self.open.pop() {
-                Some(element) => self.add(Node::Element(element)),
-                None => Ok(()),
-            },
+            Event::End(_) => {
+                self.end_text(true);
+                if let Some(Open { mut element, first, .. }) = self.open.pop() {
+                    element.children = self.children.drain(first..).collect();
+                    self.add(element);
+                }
+                Ok(())
+            }
             Event::Text(text) if self.open.is_empty() => self.text_outside(&text),
             Event::Text(text) => self.text(&text.xml10_content()),
             Event::CData(text) if !self.open.is_empty() => self.text(&text.xml10_content()),
@@ -170,10 +211,11 @@ impl Builder {
             }
             Event::Comment(text) => {
                 self.count()?;
-                match self.open.is_empty() {
-                    true => Ok(()),
-                    false => self.add(Node::Comment(text.xml10_content().into_owned())),
+                self.end_text(false);
+                if !self.open.is_empty() {
+                    self.children.push(Node::Comment(text.xml10_content().into_owned()));
                 }
+                Ok(())
             }
             Event::Decl(declaration) => self.declaration(&declaration, start),
             Event::DocType(_) => Err(self.error("<!DOCTYPE> is not accepted")),
@@ -223,22 +265,15 @@ impl Builder {
             }
             let attribute = attribute
                 .map_err(|error| self.bad_attribute(element, tag.attributes_raw(), &error))?;
-            let name = attribute.key.as_ref().to_owned();
-            let of = format!("attribute {name} of <{element}>");
-            if !is_name(&name) {
+            let name = attribute.key.as_ref();
+            if !is_name(name) {
                 return Err(self
                     .error(format_args!("'{name}' is not a name of an attribute of <{element}>")));
             }
-            if attribute.value.contains('<') {
-                return Err(self.error(format_args!("{of}: '<' must be written as &lt;")));
-            }
-            let value = attribute
-                .normalized_value(XmlVersion::Explicit1_0)
-                .map_err(|_| self.error(format_args!("{of}: {BAD_REFERENCE}")))?;
-            if let Some(c) = value.chars().find(|&c| !is_allowed(c)) {
-                return Err(self.error(format_args!("{of}: {} is not allowed in XML", code(c))));
-            }
-            attributes.push((name, value.into_owned()));
+            let value = value(&attribute).map_err(|fault| {
+                self.error(format_args!("attribute {name} of <{element}>: {fault}"))
+            })?;
+            attributes.push((name.to_owned(), value));
         }
         Ok(attributes)
     }
@@ -259,13 +294,24 @@ impl Builder {
     }
 
     fn text(&mut self, text: &str) -> Result<()> {
-        let Some(parent) = self.open.last_mut() else { return self.text_outside(text) };
-        match parent.children.last_mut() {
-            Some(Node::Text(before)) => before.push_str(text),
-            _ if text.is_empty() => {}
-            _ => parent.children.push(Node::Text(text.to_owned())),
+        if self.open.is_empty() {
+            return self.text_outside(text);
         }
+        self.text.push_str(text);
         Ok(())
+    }
+
+    /// Makes a child of the text before a tag or comment, unless it only lays these out. As
+    /// libxml2 has it, blank text is content when it is all there is, follows other text, or
+    /// `xml:space` says so.
+    fn end_text(&mut self, is_last: bool) {
+        let Some(parent) = self.open.last_mut().filter(|_| !self.text.is_empty()) else { return };
+        parent.has_text |= !self.text.trim_ascii().is_empty();
+        let is_all = is_last && self.children.len() == parent.first;
+        if parent.has_text || parent.preserves_space || is_all {
+            self.children.push(Node::Text(self.text.clone()));
+        }
+        self.text.clear();
     }
 
     /// Text, as it is written, around the root element: only white space may be there.
@@ -287,8 +333,9 @@ impl Builder {
     }
 
     fn resolve(&self, reference: &BytesRef<'_>) -> Result<char> {
-        let within =
-            || self.open.last().map_or(String::new(), |parent| format!("<{}>: ", parent.name));
+        let within = || {
+            self.open.last().map_or(String::new(), |parent| format!("<{}>: ", parent.element.name))
+        };
         let c = match reference.as_ref() {
             "lt" => Some('<'),
             "gt" => Some('>'),
@@ -306,13 +353,11 @@ impl Builder {
         }
     }
 
-    fn add(&mut self, node: Node) -> Result<()> {
-        match (self.open.last_mut(), node) {
-            (Some(parent), node) => parent.children.push(node),
-            (None, Node::Element(root)) => self.root = Some(root),
-            (None, _) => {}
+    fn add(&mut self, element: Element) {
+        match self.open.is_empty() {
+            true => self.root = Some(element),
+            false => self.children.push(Node::Element(element)),
         }
-        Ok(())
     }
 
     fn declaration(&self, declaration: &BytesDecl<'_>, start: usize) -> Result<()> {
@@ -342,7 +387,7 @@ impl Builder {
     fn malformed(&self, error: &quick_xml::Error) -> Error {
         match error {
             quick_xml::Error::IllFormed(IllFormedError::MismatchedEndTag { expected, found }) => {
-                let opened = self.open.last().map_or(0, |element| element.line);
+                let opened = self.open.last().map_or(0, |open| open.element.line);
                 self.error(format_args!(
                     "expected </{expected}> for the element opened in line {opened}, found </{found}>"
                 ))
@@ -358,13 +403,30 @@ impl Builder {
     }
 
     fn finish(mut self) -> Result<Element> {
-        if let Some(element) = self.open.pop() {
+        if let Some(Open { element, .. }) = self.open.pop() {
             return Err(self.error(format_args!(
                 "the document ends before </{}> for the element opened in line {}",
                 element.name, element.line
             )));
         }
         self.root.take().ok_or_else(|| self.error("the document has no root element"))
+    }
+}
+
+/// The value of an attribute, or what is wrong with it.
+fn value(attribute: &Attribute<'_>) -> std::result::Result<String, Cow<'static, str>> {
+    if attribute.value.contains('<') {
+        return Err("'<' must be written as &lt;".into());
+    }
+    let value = attribute.normalized_value(XmlVersion::Explicit1_0).map_err(|_| BAD_REFERENCE)?;
+    // What is as it was written has been checked with the whole text.
+    let resolved = match &value {
+        Cow::Borrowed(_) => "",
+        Cow::Owned(resolved) => resolved,
+    };
+    match resolved.chars().find(|&c| !is_allowed(c)) {
+        Some(c) => Err(format!("{} is not allowed in XML", code(c)).into()),
+        None => Ok(value.into_owned()),
     }
 }
 

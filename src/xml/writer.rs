@@ -1,7 +1,12 @@
 //! From model to text, in the layout of libvirt's `dumpxml`: two spaces of indentation,
 //! attributes in single quotes, text on the line of its tags.
 
+use std::ops::Range;
+
 use super::{Element, Node, is_allowed};
+
+/// One step of indentation.
+const INDENT: &str = "  ";
 
 /// Writes a document piece by piece.
 ///
@@ -10,7 +15,8 @@ use super::{Element, Node, is_allowed};
 #[derive(Debug, Default)]
 pub struct Writer {
     out: String,
-    open: Vec<String>,
+    /// Where the names of the open elements are in `out`, outermost first.
+    open: Vec<Range<usize>>,
 }
 
 impl Writer {
@@ -21,17 +27,20 @@ impl Writer {
 
     /// The start tag of an element with children.
     pub fn open(&mut self, name: &str, attributes: &[(&str, &str)]) {
+        // The indentation, '<', and the name.
+        let start = self.out.len() + INDENT.len() * self.open.len() + 1;
         self.tag(name, attributes);
         self.out.push_str(">\n");
-        self.open.push(name.to_owned());
+        self.open.push(start..start + name.len());
     }
 
     /// The end tag of the element opened last.
     pub fn close(&mut self) {
         if let Some(name) = self.open.pop() {
             self.indent();
-            self.end_tag(&name);
-            self.out.push('\n');
+            self.out.push_str("</");
+            self.out.extend_from_within(name);
+            self.out.push_str(">\n");
         }
     }
 
@@ -79,7 +88,7 @@ impl Writer {
     }
 
     fn indent(&mut self) {
-        self.out.extend(std::iter::repeat_n("  ", self.open.len()));
+        self.out.extend(std::iter::repeat_n(INDENT, self.open.len()));
     }
 
     fn tag(&mut self, name: &str, attributes: &[(&str, &str)]) {
@@ -136,7 +145,7 @@ fn verbatim(out: &mut String, element: &Element, indent: Option<usize>) {
 fn line(out: &mut String, indent: Option<usize>) {
     if let Some(depth) = indent {
         out.push('\n');
-        out.extend(std::iter::repeat_n("  ", depth));
+        out.extend(std::iter::repeat_n(INDENT, depth));
     }
 }
 
@@ -154,20 +163,32 @@ enum Quoting {
 }
 
 fn escape(out: &mut String, text: &str, quoting: Quoting) {
+    let mut rest = text;
+    let next =
+        |rest: &str| rest.char_indices().find_map(|(at, c)| Some((at, c, escaped(c, quoting)?)));
+    while let Some((at, c, written)) = next(rest) {
+        let (before, after) = rest.split_at(at);
+        out.extend([before, written]);
+        rest = after.strip_prefix(c).unwrap_or_default();
+    }
+    out.push_str(rest);
+}
+
+/// What is written for a character that cannot stay as it is.
+fn escaped(c: char, quoting: Quoting) -> Option<&'static str> {
     let in_attribute = matches!(quoting, Quoting::Single | Quoting::Double);
-    for c in text.chars().filter(|&c| is_allowed(c)) {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' if quoting != Quoting::Verbatim => out.push_str("&quot;"),
-            '\'' if matches!(quoting, Quoting::Text | Quoting::Single) => out.push_str("&apos;"),
-            // A reader turns these into other white space unless they are references.
-            '\r' => out.push_str("&#13;"),
-            '\n' if in_attribute => out.push_str("&#10;"),
-            '\t' if in_attribute => out.push_str("&#9;"),
-            _ => out.push(c),
-        }
+    match c {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        '"' if quoting != Quoting::Verbatim => Some("&quot;"),
+        '\'' if matches!(quoting, Quoting::Text | Quoting::Single) => Some("&apos;"),
+        // A reader turns these into other white space unless they are references.
+        '\r' => Some("&#13;"),
+        '\n' if in_attribute => Some("&#10;"),
+        '\t' if in_attribute => Some("&#9;"),
+        _ if is_allowed(c) => None,
+        _ => Some(""),
     }
 }
 

@@ -21,6 +21,29 @@ fn text_is_resolved_and_joined() {
     assert_eq!(root.children, expected);
 }
 
+fn outline(element: &Element) -> String {
+    let children = element.children.iter().map(|node| match node {
+        Node::Element(child) => outline(child),
+        Node::Text(text) => format!("'{text}'"),
+        Node::Comment(_) => "!".to_owned(),
+    });
+    format!("{}({})", element.name, children.collect::<String>())
+}
+
+#[test]
+fn layout_is_no_text() {
+    for (text, expected) in [
+        ("<a> <b/> <!-- --> </a>", "a(b()!)"),
+        ("<a> </a>", "a(' ')"),
+        ("<a> &amp;<b/> </a>", "a(' &'b()' ')"),
+        ("<a> <b> </b>x <c> <d/></c> </a>", "a(b(' ')'x 'c(d())' ')"),
+        ("<a xml:space='preserve'> <b> <c/></b></a>", "a(' 'b(' 'c()))"),
+        ("<a> <b xml:space='preserve'> <c/></b> </a>", "a(b(' 'c()))"),
+    ] {
+        assert_eq!(outline(&parse(text).unwrap()), expected, "{text}");
+    }
+}
+
 #[test]
 fn what_surrounds_the_root_is_passed_over() {
     let text =

@@ -170,7 +170,6 @@ impl Subsystem {
 
     /// Whether a device that comes later is this one.
     pub(in crate::model::devices) fn is_same(&self, other: &Self) -> bool {
-        let found = |source: &Element, name: &str| source.child(name).cloned();
         match (self, other) {
             (Self::Usb(device), Self::Usb(other)) => match device.address {
                 Some(address) => other.address == Some(address),
@@ -178,13 +177,13 @@ impl Subsystem {
             },
             (Self::Pci(source), Self::Pci(other))
             | (Self::Mediated(source), Self::Mediated(other)) => {
-                found(source, "address") == found(other, "address")
+                source.child("address") == other.child("address")
             }
             (Self::Scsi(source), Self::Scsi(other)) => {
                 source.attr("name") == other.attr("name")
                     && ["adapter", "address", "host"]
                         .iter()
-                        .all(|name| found(source, name) == found(other, name))
+                        .all(|name| source.child(name) == other.child(name))
             }
             (Self::ScsiHost(source), Self::ScsiHost(other)) => source == other,
             _ => false,
