@@ -46,8 +46,7 @@ impl Driver {
             }
         }
         // If the process is there still, it was the one.
-        pidfd::send_signal(init.pidfd.as_fd(), 0)
-            .map_err(|_| not_running())?;
+        pidfd::send_signal(init.pidfd.as_fd(), 0).map_err(|_| not_running())?;
         Ok(opened)
     }
 

@@ -5,26 +5,25 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::events::Callbacks;
 use super::fault;
-use super::packet::{HEADER, Header, KEEPALIVE, Kind, MAX_FDS, Packet, Status, payload_length};
+use super::packet::{HEADER, Header, KEEPALIVE, Kind, Packet, Status, payload_length};
 use super::streams::Streams;
 use super::table::{self, Access, Procedure};
-use super::xdr::{Decode, Decoder, TooLarge};
+use super::wire::{read_bytes, receive_fds, skip, write_packet};
+use super::xdr::TooLarge;
 use super::{Shared, unsupported};
 use crate::driver::{Client, Domain, Driver};
 use crate::error::{Error, ErrorCode, ErrorDomain, Result};
-use crate::sys::fd;
 
 /// Calls of one client in work, those included whose answers it has not read.
 pub(super) const CALLS: usize = 5;
@@ -35,8 +34,6 @@ pub(super) const MAX_READ_ONLY_CALL: usize = 1 << 20;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// How often it is asked before it is taken for gone.
 const KEEPALIVE_COUNT: u32 = 5;
-/// Bytes that are read from a connection at once.
-const CHUNK: usize = 64 << 10;
 
 const PING: i32 = 1;
 const PONG: i32 = 2;
@@ -358,58 +355,6 @@ fn no_header() -> Fault {
     Fault::Message("no header".to_owned())
 }
 
-/// Reads so many bytes. What is allocated grows with what came, whatever a client says is to come.
-async fn read_bytes(stream: &UnixStream, length: usize) -> Result<Vec<u8>, Fault> {
-    let mut bytes = Vec::new();
-    let mut filled = 0;
-    while filled < length {
-        if filled == bytes.len() {
-            bytes.resize((filled + CHUNK).max(2 * filled).min(length), 0);
-        }
-        stream.readable().await?;
-        match stream.try_read(bytes.get_mut(filled..).unwrap_or_default()) {
-            Ok(0) => return Err(Fault::Message("half a message".to_owned())),
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(bytes)
-}
-
-async fn skip(stream: &UnixStream, length: usize) -> Result<(), Fault> {
-    let mut left = length;
-    while left > 0 {
-        left -= read_bytes(stream, left.min(CHUNK)).await?.len();
-    }
-    Ok(())
-}
-
-/// Takes the descriptors that a call says it has: their number is the first word of the payload,
-/// and each comes with a byte of its own after the message.
-async fn receive_fds(
-    stream: &UnixStream,
-    header: Header,
-    mut payload: Vec<u8>,
-) -> Result<(Vec<u8>, Vec<OwnedFd>), Fault> {
-    if header.kind != Kind::CallWithFds as i32 {
-        return Ok((payload, Vec::new()));
-    }
-    let number = u32::decode(&mut Decoder::new(&payload)).unwrap_or(u32::MAX);
-    if number > MAX_FDS {
-        return Err(Fault::Message(format!("a call with {number} descriptors")));
-    }
-    payload.drain(..4);
-    let mut fds = Vec::new();
-    for _ in 0..number {
-        let receive = || fd::receive(stream.as_fd(), 1);
-        let (_, received) = stream.async_io(Interest::READABLE, receive).await?;
-        let missing = || Fault::Message("a descriptor is missing".to_owned());
-        fds.push(received.into_iter().next().ok_or_else(missing)?);
-    }
-    Ok((payload, fds))
-}
-
 /// Writes what is sent, in order, until the connection is to end.
 async fn write(
     stream: &UnixStream,
@@ -429,23 +374,6 @@ async fn write(
         if is_last {
             break;
         }
-    }
-    Ok(())
-}
-
-async fn write_packet(stream: &UnixStream, packet: &Packet) -> io::Result<()> {
-    let mut rest = packet.bytes.as_slice();
-    while !rest.is_empty() {
-        stream.writable().await?;
-        match stream.try_write(rest) {
-            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-    for descriptor in &packet.fds {
-        let send = || fd::send(stream.as_fd(), &[0], &[descriptor.as_fd()]);
-        stream.async_io(Interest::WRITABLE, send).await?;
     }
     Ok(())
 }

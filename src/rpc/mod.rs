@@ -20,6 +20,7 @@ mod socket;
 mod streams;
 mod table;
 mod unsupported;
+mod wire;
 mod xdr;
 
 pub use table::understands;

@@ -129,8 +129,10 @@ fn parse(name: &'static str, text: &str) -> Result<Vec<DeviceNumber>> {
                 ))),
             }
         }
-        _ => Err(invalid(format!("unable to parse blkio device '{name}' '{text}'"))
-            .map_err(|error| error.in_domain(ErrorDomain::Domain)),
+        _ => {
+            let text = format!("unable to parse blkio device '{name}' '{text}'");
+            Err(invalid(text).in_domain(ErrorDomain::Domain))
+        }
     };
     parts.chunks(2).map(pair).collect()
 }
