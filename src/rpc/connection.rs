@@ -142,7 +142,7 @@ impl Session {
             written = write(&stream, queue) => written,
         };
         session.callbacks().clear();
-        session.streams.clear();
+        session.streams.close();
         session.shared.driver.leave(&session.client).await;
         result
     }
@@ -210,7 +210,7 @@ impl Session {
     }
 
     async fn read(self: Arc<Self>, stream: &UnixStream) -> Result<(), Fault> {
-        let calls = Arc::new(Semaphore::new(CALLS));
+        let (calls, pongs) = (Arc::new(Semaphore::new(CALLS)), Arc::new(Semaphore::new(CALLS)));
         loop {
             let Some((length, header)) = self.read_header(stream).await? else { return Ok(()) };
             let length = payload_length(length)
@@ -220,7 +220,8 @@ impl Session {
             }
             if header.program == KEEPALIVE {
                 skip(stream, length).await?;
-                self.answer_keepalive(header);
+                let Ok(permit) = pongs.clone().acquire_owned().await else { return Ok(()) };
+                self.answer_keepalive(header, permit);
             } else if header.kind == Kind::Call as i32 || header.kind == Kind::CallWithFds as i32 {
                 let Ok(permit) = calls.clone().acquire_owned().await else { return Ok(()) };
                 let payload = read_bytes(stream, length).await?;
@@ -249,7 +250,7 @@ impl Session {
                 readable?;
             } else if unanswered < KEEPALIVE_COUNT {
                 unanswered += 1;
-                self.send_keepalive(PING);
+                self.send_keepalive(PING, None);
                 continue;
             } else {
                 return Err(Fault::Gone("it does not answer"));
@@ -268,15 +269,15 @@ impl Session {
         Ok(Some((u32::from_be_bytes(*length), Header::read(words))))
     }
 
-    fn answer_keepalive(&self, header: Header) {
+    fn answer_keepalive(&self, header: Header, permit: OwnedSemaphorePermit) {
         if header.procedure == PING {
-            self.send_keepalive(PONG);
+            self.send_keepalive(PONG, Some(permit));
         }
     }
 
-    fn send_keepalive(&self, procedure: i32) {
+    fn send_keepalive(&self, procedure: i32, permit: Option<OwnedSemaphorePermit>) {
         match Packet::new(Header::event(KEEPALIVE, procedure), &()) {
-            Ok(packet) => self.send(packet),
+            Ok(packet) => self.send(Packet { _permit: permit, ..packet }),
             Err(error) => tracing::error!("cannot ask a client whether it is there: {error}"),
         }
     }

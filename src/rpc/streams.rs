@@ -25,9 +25,19 @@ const CHUNK: usize = 64 << 10;
 
 const _: () = assert!(CHUNK <= MAX_STREAM_DATA);
 
+/// Streams that one client may have at a time.
+const MOST: usize = 128;
+
 /// The streams of one client.
 #[derive(Debug, Default)]
-pub(super) struct Streams(Mutex<HashMap<u32, Stream>>);
+pub(super) struct Streams(Mutex<Open>);
+
+#[derive(Debug, Default)]
+struct Open {
+    by_serial: HashMap<u32, Stream>,
+    /// The client is gone: no more are opened.
+    is_closed: bool,
+}
 
 #[derive(Debug)]
 struct Stream {
@@ -45,13 +55,15 @@ enum Input {
 }
 
 impl Streams {
-    fn lock(&self) -> MutexGuard<'_, HashMap<u32, Stream>> {
+    fn lock(&self) -> MutexGuard<'_, Open> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Abandons all.
-    pub(super) fn clear(&self) {
-        self.lock().clear();
+    /// Abandons all, and takes no more.
+    pub(super) fn close(&self) {
+        let mut streams = self.lock();
+        streams.by_serial.clear();
+        streams.is_closed = true;
     }
 
     /// Passes on what a client sends; what is for no stream is nothing to anybody.
@@ -60,7 +72,7 @@ impl Streams {
             status if status == Status::Continue as i32 => Input::Data(data),
             _ => Input::End(header),
         };
-        let stream = self.lock().get(&header.serial).and_then(|stream| {
+        let stream = self.lock().by_serial.get(&header.serial).and_then(|stream| {
             let is_it = (stream.program, stream.procedure) == (header.program, header.procedure);
             is_it.then(|| stream.input.clone())
         });
@@ -80,10 +92,16 @@ pub(super) fn open(call: &Call, descriptor: OwnedFd) -> Result<()> {
     let (input, inputs) = mpsc::channel(WAITING);
     let Header { program, procedure, serial, .. } = call.header;
     let mut streams = call.session.streams.lock();
-    if streams.contains_key(&serial) {
+    if streams.is_closed {
+        return Err(fault::state("the client is gone"));
+    }
+    if streams.by_serial.contains_key(&serial) {
         return Err(fault::state(format!("stream {serial} is open already")));
     }
-    streams.insert(serial, Stream { program, procedure, input });
+    if streams.by_serial.len() >= MOST {
+        return Err(fault::state(format!("more than {MOST} streams of one client")));
+    }
+    streams.by_serial.insert(serial, Stream { program, procedure, input });
     tokio::spawn(relay(call.session.clone(), call.header, descriptor, inputs));
     Ok(())
 }
@@ -107,7 +125,7 @@ async fn relay(
         () = outwards => None,
         end = write(&descriptor, inputs) => end,
     };
-    session.streams.lock().remove(&header.serial);
+    session.streams.lock().by_serial.remove(&header.serial);
     if let Some(end) = end {
         match Packet::new(end.answer(Kind::Stream, Status::Ok), &()) {
             Ok(packet) => session.send(packet),

@@ -223,6 +223,7 @@ procedures! {
     231 "virDomainUndefineFlags" Write (DomainRef, u32) -> () = lifecycle::undefine_flags;
     234 "virDomainDestroyFlags" Write (DomainRef, u32) -> () = lifecycle::destroy_flags;
     243 "virDomainBlockStatsFlags" Read (DomainRef, String, u32, u32) -> (Params, u32) = statistics::block_flags;
+    255 "virDomainGetNumaParameters" Read (DomainRef, u32, u32) -> (Params, u32) = tuning::numa;
     258 "virDomainShutdownFlags" Write (DomainRef, u32) -> () = lifecycle::shutdown_flags;
     262 "virDomainGetCPUStats" Read (DomainRef, u32, i32, u32, u32) -> (Parameters<262144>, u32) = statistics::cpu;
     264 "virDomainSetMetadata" Write (DomainRef, i32, Text, Text, Text, u32) -> () = domain::set_metadata;

@@ -185,7 +185,6 @@ const UNSUPPORTED: &[(i32, &str, Access)] = &[
     (252, "virDomainSetBlockIoTune", Write),
     (253, "virDomainGetBlockIoTune", Read),
     (254, "virDomainSetNumaParameters", Write),
-    (255, "virDomainGetNumaParameters", Read),
     (256, "virDomainSetInterfaceParameters", Write),
     (257, "virDomainGetInterfaceParameters", Read),
     (259, "virStorageVolWipePattern", Write),

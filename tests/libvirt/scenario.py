@@ -151,6 +151,7 @@ def running(connection, domain):
     assert domain.memoryParameters()["hard_limit"] == 48 << 10
     assert domain.maxVcpus() == 1 and len(domain.vcpus()[0]) == 1
     assert domain.vcpuPinInfo() and domain.emulatorPinInfo()
+    assert domain.numaParameters() == {"numa_mode": 0, "numa_nodeset": ""}
     assert abs(domain.getTime()["seconds"] - time.time()) < 60
     [(found, stats)] = connection.getAllDomainStats()
     assert found.name() == name and stats["state.state"] == 1

@@ -2,6 +2,7 @@
 
 mod block;
 mod memory;
+mod numa;
 mod processor;
 mod typed;
 

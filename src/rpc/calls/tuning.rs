@@ -62,6 +62,14 @@ pub(in crate::rpc) async fn set_block_io(
     call.driver().set_block_io_parameters(&domain, &parameters.0, flags).await
 }
 
+pub(in crate::rpc) async fn numa(
+    call: Call,
+    (domain, most, flags): (DomainRef, u32, u32),
+) -> Result<Sized<16>> {
+    let all = call.driver().numa_parameters(&*call.domain(&domain)?, flags)?;
+    Ok(sized(parameters::<16>(all).0, most))
+}
+
 /// The name of the scheduler, and how many parameters it has.
 pub(in crate::rpc) async fn scheduler_type(
     call: Call,

@@ -1,5 +1,6 @@
 //! libvirt's own clients, and others that speak its protocol.
 
+mod clients;
 mod hostile;
 mod parity;
 mod python;
