@@ -200,7 +200,7 @@ impl Report {
             None => self.same += 1,
             Some(_) => self.different += 1,
         }
-        let verdict = why.map_or("yes".to_owned(), |why| format!("better: {why}"));
+        let verdict = why.map_or("yes".to_owned(), |why| format!("no: {why}"));
         self.text += &format!("| `{command}` | {verdict} |\n");
     }
 
@@ -223,7 +223,7 @@ impl Report {
              Debian's `virsh`, unmodified, runs each of these commands in this order on libvirt's \
              own driver and on nsvirt.\nWhat it prints, on both outputs, and its exit status are \
              compared; numbers, UUIDs and paths of the two daemons are\nmasked. Of {} commands, {} \
-             are as with libvirt's driver, and {} are better for the reason given.\n\nThe test \
+             are as with libvirt's driver, and {} are not, for the reason given.\n\nThe test \
              `rpc::parity` writes this page and fails when it is not true.\n{}",
             self.same + self.different,
             self.same,
