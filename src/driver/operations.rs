@@ -13,7 +13,7 @@ use super::supervisor::unexpected;
 use super::{Driver, check_flags, schema};
 use crate::container::protocol::{Message, Request};
 use crate::error::{Error, ErrorCode, ErrorDomain, Result};
-use crate::model::{Domain as Document, View};
+use crate::model::{Domain as Document, View, check_kind};
 use crate::sys::pidfd;
 use crate::xml;
 
@@ -95,6 +95,7 @@ impl Driver {
     fn parse(&self, text: &str, validate: bool) -> Result<Document> {
         let root = xml::parse(text)?;
         if validate {
+            check_kind(&root)?;
             schema::check_domain(&root)?;
         }
         let mut document = Document::parse_element(&root)?;

@@ -33,6 +33,16 @@ pub(super) mod reason {
     pub(in crate::driver) const SHUTOFF_FAILED: i32 = 6;
 }
 
+fn check_partition(partition: &str) -> Result<()> {
+    match partition.starts_with('/') {
+        true => Ok(()),
+        false => Err(Error::new(
+            ErrorCode::ConfigUnsupported,
+            format!("Resource partition '{partition}' must start with '/'"),
+        )),
+    }
+}
+
 impl Driver {
     /// Starts a domain from a document; its job is held, and starting was admitted. After a
     /// failure everything is as before.
@@ -43,6 +53,7 @@ impl Driver {
     ) -> Result<()> {
         let mut live = document.clone();
         let partition = live.partition.get_or_insert_with(|| self.partition.clone());
+        check_partition(partition)?;
         let scope = self.systemd.as_ref().map(|_| Scope::new(partition, &domain.name, random()));
         let group = match &scope {
             Some(scope) => Group::at(&self.layout, scope.path()),

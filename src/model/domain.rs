@@ -260,31 +260,44 @@ fn format_kept(w: &mut Writer, element: Option<&Element>) {
     }
 }
 
-fn check_root(root: &Element) -> Result<()> {
+/// What libvirt looks at before the grammar: fails for the root of another document, and of domains
+/// that other drivers have.
+pub fn check_kind(root: &Element) -> Result<()> {
     if root.name != "domain" {
         let found = &root.name;
         return Err(root.error(format_args!("expecting root element of 'domain', not '{found}'")));
     }
+    match root.attr("type") {
+        Some(other) if OTHER_TYPES.contains(&other) => {
+            Err(wrong_type(root, other, ErrorCode::InvalidArg))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn wrong_type(root: &Element, kind: &str, code: ErrorCode) -> Error {
+    let detail = format!("invalid domain type {kind}: only type='lxc' is supported");
+    Error::in_document(code, root.line, detail)
+}
+
+fn check_root(root: &Element) -> Result<()> {
+    check_kind(root)?;
     if root.attr("xmlns").is_some() {
         return Err(root.error("<domain> must not be in a name space: remove xmlns='...'"));
     }
-    let code = match root.attr("type") {
-        Some("lxc") => return Ok(()),
+    match root.attr("type") {
+        Some("lxc") => Ok(()),
         None | Some("") => {
             let detail = "missing domain type attribute, expected type='lxc'";
-            return Err(read::internal(root, detail));
+            Err(read::internal(root, detail))
         }
-        Some(other) if OTHER_TYPES.contains(&other) => ErrorCode::InvalidArg,
-        Some(_) => ErrorCode::ConfigUnsupported,
-    };
-    let kind = root.attr("type").unwrap_or_default();
-    let detail = format!("invalid domain type {kind}: only type='lxc' is supported");
-    Err(Error::in_document(code, root.line, detail))
+        Some("none") => Err(wrong_type(root, "none", ErrorCode::InvalidArg)),
+        Some(other) => Err(wrong_type(root, other, ErrorCode::ConfigUnsupported)),
+    }
 }
 
-/// The types of domains libvirt knows beside `lxc`.
-const OTHER_TYPES: [&str; 15] = [
-    "none",
+/// The types of domains libvirt knows beside `lxc` and `none`.
+const OTHER_TYPES: [&str; 14] = [
     "qemu",
     "kvm",
     "xen",

@@ -55,7 +55,7 @@ pub use devices::{
     LinkState, LiveInterface, Mac, MacAddress, MacOrigin, NativeMode, Rate, Route, SocketKind,
     StartupPolicy, StorageKind, Subsystem, UsbDevice, VirtualPort, VirtualPortKind, Vlan, VlanTag,
 };
-pub use domain::{Domain, View};
+pub use domain::{Domain, View, check_kind};
 pub use features::Features;
 pub use identity::{MAX_NAME_BYTES, check_name};
 pub use idmap::{IdMap, IdRange};

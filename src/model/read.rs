@@ -60,6 +60,19 @@ pub(super) fn first<'a>(root: &'a Element, outer: &'a str, inner: &'a str) -> Op
     all(root, outer, inner).next()
 }
 
+/// A path as libvirt writes it: one slash where there are several, save two at the start, and none
+/// at the end.
+pub(super) fn without_repeated_slashes(path: &str) -> String {
+    let slashes = path.len() - path.trim_start_matches('/').len();
+    let start = match slashes {
+        0 => "",
+        2 => "//",
+        _ => "/",
+    };
+    let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();
+    format!("{start}{}", parts.join("/"))
+}
+
 /// A number as C reads it: white space and a plus in front, nothing behind.
 pub(super) fn number<T: FromStr>(text: &str) -> Option<T> {
     text.trim_ascii_start().parse().ok()

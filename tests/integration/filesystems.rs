@@ -112,7 +112,7 @@ fn run(program: &str, arguments: &[&str]) -> String {
 }
 
 /// An image with an ext4 file system of what is in a directory.
-fn image(host: &Host, name: &str, content: &Path) -> PathBuf {
+pub fn image(host: &Host, name: &str, content: &Path) -> PathBuf {
     let path = host.directory.join(name);
     fs::File::create(&path).unwrap().set_len(16 << 20).unwrap();
     run("mkfs.ext4", &["-q", "-d", content.to_str().unwrap(), path.to_str().unwrap()]);

@@ -137,6 +137,12 @@ fn documents_are_validated_when_asked_to() {
         let first = format!("error: Failed to {command} domain from bad.xml\n");
         assert!(said.err.starts_with(&format!("{first}{refused}")) && !said.good, "{said:?}");
     }
+    // Those of other drivers are none of the grammar's.
+    let foreign = document.to_string().replace("'lxc'", "'kvm'");
+    fs::write(host.directory.join("foreign.xml"), foreign).unwrap();
+    let said = sh.run(&["define", "foreign.xml", "--validate"]);
+    let refused = "error: Failed to define domain from foreign.xml\nerror: invalid argument: ";
+    assert!(said.err.starts_with(refused) && !said.good, "{said:?}");
     // What is edited is validated unless one says not to, before or after.
     let sh = host.nsvirsh().editor("sed -i 's/<memory/<foo\\/><memory/' $1");
     let said = sh.run(&["edit", "v"]);

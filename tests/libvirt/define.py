@@ -16,7 +16,7 @@ def define(connection, document):
     """The document as it is stored; it is not kept."""
     domain = connection.defineXML(document)
     try:
-        return domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+        return domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE)
     finally:
         domain.undefine()
 

@@ -15,12 +15,20 @@ use crate::xml::Element;
 pub(super) const MAX_IMPLIED: u32 = 1024;
 
 impl Devices {
-    /// Puts a disk where libvirt does: with those of its bus, by its name.
-    pub(super) fn insert_disk(&mut self, disk: Disk) {
-        let index = disk::name_index(&disk.target);
-        let same_bus = self.disks.iter().enumerate().filter(|(_, other)| other.bus == disk.bus);
-        let at = before_or_after(same_bus, |other| disk::name_index(&other.target) > index);
-        self.disks.insert(at.unwrap_or(self.disks.len()), disk);
+    /// Puts the disks of `elements`, so far in the order of the document, into libvirt's.
+    ///
+    /// libvirt puts each with those of its bus, by its name. When it first reads a document, those
+    /// without a bus are of one; when it reads what it has written, all have theirs. The order that
+    /// stays is that of the second time.
+    pub(super) fn order_disks(&mut self, elements: &[&Element]) {
+        let disks = std::mem::take(&mut self.disks);
+        let elements = elements.iter().filter(|element| element.name == "disk");
+        let written = elements.map(|disk| disk.child("target").and_then(|it| it.attr("bus")));
+        let mut first = Vec::with_capacity(disks.len());
+        written.zip(disks).for_each(|(bus, disk)| insert_disk(&mut first, bus, disk));
+        let mut second = Vec::with_capacity(first.len());
+        first.into_iter().for_each(|(_, disk)| insert_disk(&mut second, disk.bus, disk));
+        self.disks = second.into_iter().map(|(_, disk)| disk).collect();
     }
 
     /// Puts a controller where libvirt does: with those of its kind, by its number. One without a
@@ -71,7 +79,7 @@ impl Devices {
             let index = controller.index.or(shared).unwrap_or(*free);
             controller.index = Some(index);
             taken.insert(index);
-            controller.check_target_index()?;
+            controller.check_number()?;
         }
         Ok(())
     }
@@ -223,6 +231,14 @@ impl Devices {
             cards.filter_map(|(_, card)| controller_of(card.elements(), "ccid")).collect();
         readers.into_iter().for_each(|index| self.require(ControllerKind::Ccid, index));
     }
+}
+
+/// Puts a disk with those of its bus, by its name.
+fn insert_disk<B: Copy + PartialEq>(disks: &mut Vec<(B, Disk)>, bus: B, disk: Disk) {
+    let index = disk::name_index(&disk.target);
+    let same_bus = disks.iter().enumerate().filter(|(_, (other, _))| *other == bus);
+    let at = before_or_after(same_bus, |(_, other)| disk::name_index(&other.target) > index);
+    disks.insert(at.unwrap_or(disks.len()), (bus, disk));
 }
 
 /// Where to put something into a list: before the first that shall come after it, else after the

@@ -42,6 +42,8 @@ pub(super) fn check_together(root: &Element, devices: &[&Element]) -> Result<()>
     check_video(devices)?;
     check_audio(devices)?;
     check_usb(devices)?;
+    check_host_devices(devices)?;
+    check_filesystems(devices)?;
     check_labels(root, devices)?;
     check_iommu(root, devices)
 }
@@ -130,6 +132,34 @@ fn check_usb(devices: &[&Element]) -> Result<()> {
     Ok(())
 }
 
+fn check_host_devices(devices: &[&Element]) -> Result<()> {
+    let has_screen = |device: &&&Element| {
+        device.name == "hostdev"
+            && device.attr("type") == Some("mdev")
+            && device.attr("ramfb") == Some("on")
+    };
+    match devices.iter().filter(has_screen).nth(1) {
+        Some(second) => Err(second.unsupported("Only one vgpu device can have 'ramfb' enabled")),
+        None => Ok(()),
+    }
+}
+
+/// A guest tells file systems of virtiofs apart by their targets.
+fn check_filesystems(devices: &[&Element]) -> Result<()> {
+    let mut targets = BTreeSet::new();
+    let is_virtiofs = |device: &&Element| {
+        device.child("driver").is_some_and(|driver| driver.attr("type") == Some("virtiofs"))
+    };
+    for device in of(devices, "filesystem").into_iter().filter(is_virtiofs) {
+        let target = device.child("target").and_then(|target| target.attr("dir"));
+        if let Some(target) = target.filter(|target| !targets.insert(*target)) {
+            let text = format_args!("filesystem target '{target}' specified twice");
+            return Err(device.unsupported(text));
+        }
+    }
+    Ok(())
+}
+
 /// Where the domain's label is not used, none of a device may be.
 fn check_labels(root: &Element, devices: &[&Element]) -> Result<()> {
     let is_off = |label: &&Element| {
@@ -137,7 +167,9 @@ fn check_labels(root: &Element, devices: &[&Element]) -> Result<()> {
     };
     let off: BTreeSet<_> =
         root.children_named("seclabel").filter(is_off).filter_map(|it| it.attr("model")).collect();
-    let sources = devices.iter().filter_map(|device| device.child("source"));
+    let labelled = ["disk", "serial", "parallel", "console", "channel"];
+    let sources = devices.iter().filter(|device| labelled.contains(&device.name.as_str()));
+    let sources = sources.filter_map(|device| device.child("source"));
     let mut labels = sources.flat_map(|source| source.children_named("seclabel"));
     match labels.find(|label| label.attr("model").is_some_and(|model| off.contains(model))) {
         None => Ok(()),
@@ -221,6 +253,34 @@ mod tests {
             &format!("<seclabel type='none' model='dac'/><devices>{labelled}</devices>"),
             "unsupported configuration: line 2: label overrides require relabeling to be enabled \
              at the domain level",
+        )]);
+    }
+
+    #[test]
+    fn virtiofs_has_a_target_once() {
+        let twice = |driver: &str| {
+            format!("<filesystem>{driver}<source dir='/s'/><target dir='t'/></filesystem>")
+                .repeat(2)
+        };
+        parse(&format!("<devices>{}</devices>", twice("")));
+        assert_device_faults(&[(
+            &twice("<driver type='virtiofs'/>"),
+            "unsupported configuration: filesystem target 't' specified twice",
+        )]);
+    }
+
+    #[test]
+    fn one_device_at_most_has_a_screen_from_the_start() {
+        let device = |id: u32| {
+            format!(
+                "<hostdev mode='subsystem' type='mdev' model='vfio-pci' ramfb='on'><source>\
+                 <address uuid='c7a5fdbd-edaf-9455-926a-d65c16db180{id}'/></source></hostdev>"
+            )
+        };
+        parse(&format!("<devices>{}</devices>", device(1)));
+        assert_device_faults(&[(
+            &(device(1) + &device(2)),
+            "unsupported configuration: Only one vgpu device can have 'ramfb' enabled",
         )]);
     }
 

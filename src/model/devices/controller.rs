@@ -155,23 +155,14 @@ impl Controller {
         let is_root = self.is_one_of(ControllerKind::Pci, &["pci-root", "pcie-root"]);
         if self.kind == ControllerKind::Pci {
             kept.extend(pci::model(element)?);
-            let target = pci::target(element)?;
-            let has_node = target.as_ref().is_some_and(|it| it.child("node").is_some());
-            if has_node && self.index == Some(0) {
-                return Err(element.unsupported(
-                    "The PCI controller with index=0 can't be associated with a NUMA node",
-                ));
-            }
-            kept.extend(target);
+            kept.extend(pci::target(element)?);
         }
         kept.extend(self.driver(element)?);
-        let mut place = Place::PLAIN.read(element)?;
+        let mut place =
+            if self.disables_usb() { Vec::new() } else { Place::PLAIN.read(element)? };
         if is_root && let Some(address) = element.child("address") {
             return Err(address
                 .unsupported("pci-root and pcie-root controllers should not have an address"));
-        }
-        if self.disables_usb() {
-            place.clear();
         }
         if let Some(port) = self.companion_port()
             && element.child("master").is_none()
@@ -238,10 +229,25 @@ impl Controller {
         self.companion_port().is_some() || self.is_one_of(ControllerKind::Usb, &["ich9-ehci1"])
     }
 
-    /// The first PCI controller has target index 0, if any, and no other has.
-    pub(super) fn check_target_index(&self) -> Result<()> {
-        let target = self.kept.child("target").and_then(|target| target.attr("index"));
-        match target {
+    /// What the number says of a PCI controller: the first has target index 0, if any, and no other
+    /// has; it has no memory node.
+    pub(super) fn check_number(&self) -> Result<()> {
+        const LAST: u32 = 255;
+        if self.kind != ControllerKind::Pci {
+            return Ok(());
+        }
+        if let Some(index) = self.index.filter(|index| *index > LAST) {
+            return Err(self.kept.unsupported(format_args!(
+                "PCI controller index {index} too high, maximum is {LAST}"
+            )));
+        }
+        let target = self.kept.child("target");
+        if self.index == Some(0) && target.is_some_and(|target| target.child("node").is_some()) {
+            return Err(self.kept.unsupported(
+                "The PCI controller with index=0 can't be associated with a NUMA node",
+            ));
+        }
+        match target.and_then(|target| target.attr("index")) {
             Some(target) if (target == "0") != (self.index == Some(0)) => {
                 Err(self.kept.unsupported(
                     "Only the PCI controller with index 0 can have target index 0, and vice versa",

@@ -87,15 +87,18 @@ impl Devices {
         for device in &elements {
             devices.add(device)?;
         }
+        devices.order_disks(&elements);
         checks::check_together(root, &elements)?;
         devices.complete()?;
+        let disks = elements.iter().filter(|device| device.name == "disk");
+        disks.copied().try_for_each(storage::check_secrets)?;
         Ok(devices)
     }
 
     /// Reads a device and puts it with those of its family; unknown ones are nothing to libvirt.
     fn add(&mut self, device: &Element) -> Result<()> {
         match device.name.as_str() {
-            "disk" => self.insert_disk(Disk::parse(device)?),
+            "disk" => self.disks.push(Disk::parse(device)?),
             "controller" => self.insert_controller(Controller::parse(device)?),
             "filesystem" => self.filesystems.push(Filesystem::parse(device)?),
             "interface" => self.add_interface(device)?,

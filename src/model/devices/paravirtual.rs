@@ -6,7 +6,7 @@ use super::info::Place;
 use super::virtio;
 use crate::error::Result;
 use crate::model::memory::bytes_in;
-use crate::model::read::{known_word, number};
+use crate::model::read::{known_word, number, without_repeated_slashes};
 use crate::model::shape::{self, Kind, ON_OFF, Shape, YES_NO, attr};
 use crate::xml::{Element, Node};
 
@@ -169,7 +169,10 @@ pub(super) fn shared_memory(device: &Element) -> Result<Element> {
     let unit = [("unit", "M".to_owned())];
     let size = size.filter(|size| *size != 0);
     children.extend(size.map(|size| shape::leaf("size", &unit, size.to_string())));
-    let server = SERVER.read_one(device)?;
+    let mut server = SERVER.read_one(device)?;
+    for (_, path) in server.iter_mut().flat_map(|server| &mut server.attributes) {
+        *path = without_repeated_slashes(path);
+    }
     let msi = MSI.read_one(device)?;
     if msi.is_some() && server.is_none() {
         return Err(device.error("msi option is only supported with a server"));

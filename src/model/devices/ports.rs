@@ -115,11 +115,15 @@ pub(super) fn number_ports(
     let mut targets: Vec<_> =
         of_family.filter_map(|(_, device)| device.child_mut("target")).collect();
     let number_of = |target: &Element| target.attr("port").and_then(number::<u32>);
-    let numbers = targets.iter().filter_map(|target| number_of(target));
-    let mut next = numbers.max().map_or(0, |largest| largest.saturating_add(1));
-    for target in targets.iter_mut().filter(|target| target.attr("port").is_none()) {
-        target.attributes.push(("port".to_owned(), next.min(MAX_PORT).to_string()));
-        next = next.saturating_add(1);
+    let behind = |target: &Element| number_of(target).map_or(0, |port| port.saturating_add(1));
+    // Serial ports are behind all that have a number, parallel ones behind those before them.
+    let all = targets.iter().map(|target| behind(target)).max().unwrap_or(0);
+    let mut next = if family == DeviceFamily::Serial { all } else { 0 };
+    for target in &mut targets {
+        if target.attr("port").is_none() {
+            target.attributes.push(("port".to_owned(), next.min(MAX_PORT).to_string()));
+        }
+        next = next.max(behind(target));
     }
     let is_isa = |target: &Element| target.attr("type") == Some("isa-serial");
     let is_beyond = |target: &Element| number_of(target).is_some_and(|port| port >= ISA_PORTS);
@@ -291,6 +295,10 @@ mod tests {
              <serial type='pty'><target type='pci-serial' port='5'><model name='isa-serial'/>\
              </target></serial><parallel type='pty'><target port='0'/></parallel>"
         );
+        let text = "<parallel/><parallel><target port='3'/></parallel><parallel/>";
+        let ports = ["0", "3", "4"]
+            .map(|port| format!("<parallel type='pty'><target port='{port}'/></parallel>"));
+        assert_eq!(printed_device(text), ports.concat());
     }
 
     #[test]

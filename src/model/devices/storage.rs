@@ -3,7 +3,7 @@
 mod network;
 mod secrets;
 
-pub(super) use secrets::{auth, check_auth, encryption};
+pub(super) use secrets::{auth, check as check_secrets, encryption, kind_of_secret};
 
 use super::{info, label};
 use crate::error::Result;
@@ -118,9 +118,6 @@ pub(super) fn source(kind: StorageKind, element: &Element) -> Result<Option<Elem
         children.extend(label::read(element)?);
     }
     let auth = element.child("auth").map(secrets::auth).transpose()?;
-    if let (Some(auth), Some(protocol)) = (&auth, kept.attr("protocol")) {
-        check_auth(auth, protocol, element)?;
-    }
     // The pool knows better.
     children.extend(auth.filter(|_| kind != StorageKind::Volume));
     children.extend(element.child("encryption").map(secrets::encryption).transpose()?);
@@ -135,10 +132,14 @@ fn new(attributes: &[(&str, String)], children: Vec<Element>) -> Element {
 
 fn local(kind: StorageKind, element: &Element) -> Element {
     let name = kind.path_attribute().unwrap_or_default();
-    match element.attr(name).filter(|path| !path.is_empty()) {
-        Some(path) => new(&[(name, path.to_owned())], Vec::new()),
-        None => new(&[], Vec::new()),
+    let mut kept = new(&[], Vec::new());
+    for name in [name, "fdgroup"] {
+        let is_file = kind == StorageKind::File;
+        let text = element.attr(name).filter(|_| is_file || name != "fdgroup");
+        let text = text.filter(|text| !text.is_empty() || name == "fdgroup");
+        kept.attributes.extend(text.map(|text| (name.to_owned(), text.to_owned())));
     }
+    kept
 }
 
 fn volume_source(element: &Element) -> Result<Element> {
@@ -178,10 +179,8 @@ fn nvme(element: &Element) -> Result<Element> {
 }
 
 fn vhost_user(element: &Element) -> Result<Element> {
-    const RECONNECT: Shape = Shape::new(
-        "reconnect",
-        &[attr("enabled", Kind::Word(YES_NO)), attr("timeout", Kind::Number)],
-    );
+    const ENABLED: Shape = Shape::new("reconnect", &[attr("enabled", Kind::Word(YES_NO))]);
+    const TIMEOUT: Shape = Shape::new("reconnect", &[attr("timeout", Kind::Number)]);
     match element.attr("type") {
         Some("unix") => (),
         None => return Err(element.error("missing 'type' attribute for vhostuser disk source")),
@@ -196,14 +195,14 @@ fn vhost_user(element: &Element) -> Result<Element> {
     };
     let mut kept = new(&[("type", "unix".to_owned()), ("path", path.to_owned())], Vec::new());
     let Some(reconnect) = element.child("reconnect") else { return Ok(kept) };
-    let mut read = RECONNECT.read(reconnect)?.unwrap_or_default();
+    let mut read = ENABLED.read(reconnect)?.unwrap_or_default();
     match read.attr("enabled") {
         None => return Ok(kept),
-        Some("yes") if read.attr("timeout").is_none() => {
-            return Err(missing_attr(reconnect, "timeout"));
-        }
-        Some("yes") => (),
-        Some(_) => read.attributes.retain(|(name, _)| name == "enabled"),
+        Some("yes") => match TIMEOUT.read(reconnect)?.filter(|it| !it.attributes.is_empty()) {
+            Some(timeout) => read.attributes.extend(timeout.attributes),
+            None => return Err(missing_attr(reconnect, "timeout")),
+        },
+        Some(_) => (),
     }
     kept.children.push(Node::Element(read));
     Ok(kept)

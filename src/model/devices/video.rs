@@ -39,7 +39,8 @@ pub(super) fn video(device: &Element) -> Result<Element> {
     }
     let mut parts = Vec::new();
     let is_vhostuser = driver.as_ref().is_some_and(|it| it.attr("name") == Some("vhostuser"));
-    parts.extend(acceleration(given, is_vhostuser)?);
+    // Nothing is left of what a card that is none has.
+    parts.extend(acceleration(given, is_vhostuser || kind == "none")?);
     parts.extend(resolution(given)?);
     let place = Place::PLAIN.read(device)?;
     if kind == "none" {

@@ -155,3 +155,22 @@ pub fn complete(root: &mut Element) {
         set(root, "xmlns:lxc", Some("http://libvirt.org/schemas/domain/lxc/1.0"));
     }
 }
+
+/// Adds a target and a source to disks that have none, without which nothing else counts.
+pub fn give_disks_what_they_need(root: &mut Element) {
+    let devices = elements(root).filter(|it| it.name == "devices").flat_map(elements);
+    for (number, disk) in devices.filter(|it| it.name == "disk").enumerate() {
+        if disk.child("target").is_none_or(|target| target.attr("dev").is_none()) {
+            let mut target = element("target", "");
+            set(&mut target, "dev", Some(&format!("vdz{}", char::from(b'a' + number as u8))));
+            add(disk, target);
+        }
+        let is_file = disk.attr("type").is_none_or(|kind| kind == "file");
+        if is_file && disk.child("source").is_none() {
+            disk.children.push(Node::Element(element("source", "")));
+        }
+        for source in elements(disk).filter(|it| it.name == "source" && is_file) {
+            set(source, "file", Some("/f"));
+        }
+    }
+}

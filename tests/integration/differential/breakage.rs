@@ -35,7 +35,7 @@ fn nth<'a>(element: &'a mut Element, left: &mut usize) -> Option<&'a mut Element
 fn change(element: &mut Element, runner: &mut TestRunner) {
     let attribute = index(element.attributes.len(), runner);
     let child = index(element.children.len(), runner);
-    match (runner.rng().random_range(0..9), attribute, child) {
+    match (runner.rng().random_range(0..10), attribute, child) {
         (0, Some(attribute), _) => {
             element.attributes.remove(attribute);
         }
@@ -43,7 +43,7 @@ fn change(element: &mut Element, runner: &mut TestRunner) {
         (4, _, Some(child)) => {
             element.children.remove(child);
         }
-        (5, _, Some(child)) => element.children.push(element.children[child].clone()),
+        (5, _, Some(child)) => twice(element, child, runner),
         (6, _, Some(child)) => {
             let moved = element.children.remove(child);
             element.children.insert(0, moved);
@@ -51,11 +51,40 @@ fn change(element: &mut Element, runner: &mut TestRunner) {
         (7, ..) if !element.children.iter().any(|it| matches!(it, Node::Element(_))) => {
             element.children = vec![Node::Text(values::odd(runner))];
         }
+        (9, Some(attribute), _) => prefixed(element, attribute, runner),
         (8, ..) => element.children.insert(0, Node::Comment("a comment".to_owned())),
         _ => element
             .children
             .push(Node::Element(Element { name: "unknown".to_owned(), ..Element::default() })),
     }
+}
+
+/// Adds a child again, in half of the cases with another value, before or after the others.
+fn twice(element: &mut Element, child: usize, runner: &mut TestRunner) {
+    let mut second = element.children[child].clone();
+    if let (Node::Element(second), true) = (&mut second, runner.rng().random()) {
+        match index(second.attributes.len(), runner) {
+            Some(attribute) => second.attributes[attribute].1 = values::odd(runner),
+            None => second.children = vec![Node::Text(values::odd(runner))],
+        }
+    }
+    let at = if runner.rng().random() { 0 } else { element.children.len() };
+    element.children.insert(at, second);
+}
+
+/// Puts an attribute into another name space, in half of the cases beside the one without.
+fn prefixed(element: &mut Element, attribute: usize, runner: &mut TestRunner) {
+    let (name, value) = element.attributes[attribute].clone();
+    if name.contains(':') || name == "xmlns" {
+        return;
+    }
+    let foreign =
+        (format!("x:{name}"), if runner.rng().random() { value } else { values::odd(runner) });
+    match runner.rng().random() {
+        true => element.attributes[attribute] = foreign,
+        false => element.attributes.push(foreign),
+    }
+    element.attributes.push(("xmlns:x".to_owned(), "urn:x".to_owned()));
 }
 
 fn index(length: usize, runner: &mut TestRunner) -> Option<usize> {

@@ -20,15 +20,31 @@ impl Case {
     /// Asks both.
     pub fn ask(document: Element, definer: &mut Definer) -> Self {
         let text = text_of(&document);
-        let mut libvirt = definer.ask(&text);
+        let ours = parse(&text).map(|xml| mask(&xml, &text));
+        Self::with(document, &text, ours, definer)
+    }
+
+    /// Asks libvirt only when ours says what it says to this case, since libvirt takes its time.
+    pub fn ask_alike(&self, document: Element, definer: &mut Definer) -> Option<Self> {
+        let text = text_of(&document);
+        let ours = parse(&text).map(|xml| mask(&xml, &text));
+        (gist_of(&ours) == gist_of(&self.ours)).then(|| Self::with(document, &text, ours, definer))
+    }
+
+    /// Whether ours says to a document what it says to this case.
+    pub fn is_alike(&self, document: &Element) -> bool {
+        gist_of(&parse(&text_of(document))) == gist_of(&self.ours)
+    }
+
+    fn with(document: Element, text: &str, ours: Ours, definer: &mut Definer) -> Self {
+        let mut libvirt = definer.ask(text);
         if libvirt == Answer::Crashed {
             // A daemon may fall for what it was asked before: only what ends a new one counts.
-            libvirt = definer.ask(&text);
+            libvirt = definer.ask(text);
         }
         if let Answer::Defined { xml } = &mut libvirt {
-            *xml = mask(xml, &text);
+            *xml = mask(xml, text);
         }
-        let ours = parse(&text).map(|xml| mask(&xml, &text));
         Self { document, libvirt, ours }
     }
 
@@ -48,21 +64,25 @@ impl Case {
 
     /// The answers without what changes when parts of the document go.
     pub fn gist(&self) -> (String, String) {
-        let plain = |code: i32, message: &str| {
-            // Numbers of lines, and addresses that were made up.
-            format!("{code} {}", message.replace(|c: char| c.is_ascii_hexdigit(), ""))
-        };
         let libvirt = match &self.libvirt {
             Answer::Defined { .. } => "defined".to_owned(),
-            Answer::Refused { code, message } => plain(*code, message),
+            Answer::Refused { code, message } => refusal(*code, message),
             Answer::Crashed => "crashed".to_owned(),
         };
-        let ours = match &self.ours {
-            Ok(_) => "defined".to_owned(),
-            Err(error) => plain(error.code as i32, &error.message),
-        };
-        (libvirt, ours)
+        (libvirt, gist_of(&self.ours))
     }
+}
+
+fn gist_of(ours: &Ours) -> String {
+    match ours {
+        Ok(_) => "defined".to_owned(),
+        Err(error) => refusal(error.code as i32, &error.message),
+    }
+}
+
+/// A refusal without numbers of lines, and addresses that were made up.
+fn refusal(code: i32, message: &str) -> String {
+    format!("{code} {}", message.replace(|c: char| c.is_ascii_hexdigit(), ""))
 }
 
 /// What the library says.
@@ -85,19 +105,22 @@ pub fn mask(output: &str, document: &str) -> String {
     let known = document.to_ascii_lowercase();
     let made_up = |value: &str| !known.contains(value);
     let masked = output.lines().map(|line| {
+        let mut line = line.to_owned();
         for (before, after, mask) in [
             ("uuid>", "</uuid>", "(made up)"),
             ("genid>", "</genid>", "(made up)"),
             ("<mac address='", "'/>", "(made up)"),
+            ("instanceid='", "'", "(made up)"),
+            ("interfaceid='", "'", "(made up)"),
         ] {
             if let Some((head, rest)) = line.split_once(before)
                 && let Some((value, tail)) = rest.split_once(after)
                 && made_up(value)
             {
-                return format!("{head}{before}{mask}{after}{tail}\n");
+                line = format!("{head}{before}{mask}{after}{tail}");
             }
         }
-        format!("{line}\n")
+        line + "\n"
     });
     masked.collect()
 }

@@ -1,10 +1,10 @@
 //! Where nsvirt differs on purpose. Each entry is a row of `docs/differences.md`.
 
-use super::adapt::complete;
+use super::adapt::{complete, elements, give_disks_what_they_need};
 use nsvirt::xml::{Element, Node};
 
-use super::compare::Case;
-use super::shrink::without_one;
+use super::compare::{self, Case};
+use super::shrink::{self, without_one};
 use crate::support::libvirt::{Answer, Definer};
 
 const ROWS: &str = include_str!("../../../docs/differences.md");
@@ -16,13 +16,26 @@ pub struct Difference {
     applies: fn(&Case) -> bool,
 }
 
-/// All of them but [`SEVERAL_MISTAKES`].
+/// Those that show in the two answers alone.
 pub const DIFFERENCES: &[Difference] = &[
     Difference { row: "`initenv` on output", applies: |case| is_escaped(case, &["<initenv "]) },
     Difference {
         row: "`lxc:namespace` values, `filterref@filter`, names of `<feature>` of `<cpu>` and of \
-              `<entry>` of firmware on output",
-        applies: |case| is_escaped(case, &["<lxc:", "<filterref ", "<feature ", "<entry "]),
+              `<entry>` of firmware, paths of disks of type `vhostuser`, profiles of \
+              `<virtualport>`, iSCSI names and adapters of `<hostdev>` on output",
+        applies: |case| {
+            let elements = [
+                "<lxc:",
+                "<filterref ",
+                "<feature ",
+                "<entry ",
+                "<source type='unix' path=",
+                "<parameters ",
+                "<source protocol='iscsi' name=",
+                "<adapter name=",
+            ];
+            is_escaped(case, &elements)
+        },
     },
     Difference {
         row: "`<domain type='none'>`",
@@ -75,6 +88,10 @@ pub const DIFFERENCES: &[Difference] = &[
         },
     },
     Difference {
+        row: "`<smartcard>` with an empty name of a certificate",
+        applies: |case| differ_only_in(case, &["<certificate></certificate>", "<certificate/>"]),
+    },
+    Difference {
         row: "`<partition>` with `..` or control characters",
         applies: |case| only_ours(case, &["must not contain '..' or control characters"]),
     },
@@ -98,6 +115,28 @@ pub const DIFFERENCES: &[Difference] = &[
         row: "`<vcpu>-1</vcpu>`",
         applies: |case| {
             case.libvirt == Answer::Crashed && message(case).contains("must be an integer, not '-")
+        },
+    },
+    Difference {
+        row: "`<video>` with `heads='0'`; `<graphics type='rdp'>` with `port='0'`",
+        applies: |case| {
+            let devices = case.document.children_named("devices").flat_map(Element::elements);
+            let mut numbers = devices.flat_map(|device| match device.name.as_str() {
+                "video" => device.child("model").and_then(|model| model.attr("heads")),
+                "graphics" => device.attr("port"),
+                _ => None,
+            });
+            numbers.any(|number| number.trim().parse() == Ok(0))
+                && differ_only_in(case, &["<model type=", "<graphics type='rdp'"])
+        },
+    },
+    Difference {
+        row: "millions of `<vcpu>`",
+        applies: |case| {
+            let count = case.document.child_text("vcpu").and_then(|text| text.trim().parse().ok());
+            case.libvirt == Answer::Crashed
+                && case.ours.is_ok()
+                && count.is_some_and(|count: u64| count > 1_000_000)
         },
     },
     Difference {
@@ -132,6 +171,10 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference {
         row: "`<shmem>` with a size below 1 MiB",
         applies: |case| differ_only_in(case, &["<size unit='M'>0</size>"]),
+    },
+    Difference {
+        row: "`<vlan>` with the native tag twice",
+        applies: |case| differ_only_in(case, &["<tag "]),
     },
     Difference {
         row: "architectures the host does not run",
@@ -193,50 +236,132 @@ fn unescaped(text: &str) -> String {
 /// The row of documents in which more than one thing is wrong.
 pub const SEVERAL_MISTAKES: &str = "documents with several mistakes";
 
+/// The row of documents that change when libvirt reads what it has written.
+pub const ORDER: &str = "the order of disks whose bus follows from the name, and of controllers \
+                         libvirt adds or numbers";
+
+/// The row of documents that libvirt takes once.
+pub const UNREADABLE: &str = "documents that libvirt writes so that it cannot read them again";
+
+/// The row of attributes of other name spaces.
+pub const PREFIXED: &str = "attributes with a prefix, as in `x:type`";
+
 /// The row that explains a case.
 pub fn explain(case: &Case, definer: &mut Definer) -> Option<&'static str> {
     let listed = DIFFERENCES.iter().find(|it| (it.applies)(case)).map(|it| it.row);
-    listed.or_else(|| has_several_mistakes(case, definer).then_some(SEVERAL_MISTAKES))
+    listed
+        .or_else(|| comes_to_order(case, definer).then_some(ORDER))
+        .or_else(|| is_unreadable(case, definer).then_some(UNREADABLE))
+        .or_else(|| is_prefixed(case, definer).then_some(PREFIXED))
+        .or_else(|| has_several_mistakes(case, definer).then_some(SEVERAL_MISTAKES))
 }
 
-/// Both refuse a document, with different codes, and without the parts that libvirt complains of,
-/// one after another, libvirt refuses it as ours does: what ours found is a mistake to libvirt as well,
-/// and one that libvirt finds later.
+/// Both write the same lines in another order, and libvirt has our order when it reads its own.
+fn comes_to_order(case: &Case, definer: &mut Definer) -> bool {
+    let (Answer::Defined { xml }, Ok(ours)) = (&case.libvirt, &case.ours) else { return false };
+    let sorted = |document: &str| {
+        let mut lines: Vec<_> = document.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    if sorted(xml) != sorted(ours) {
+        return false;
+    }
+    let own = own(xml);
+    matches!(definer.ask(&own), Answer::Defined { xml } if compare::mask(&xml, &own) == *ours)
+}
+
+/// Only ours refuses it, and libvirt what it makes of it.
+fn is_unreadable(case: &Case, definer: &mut Definer) -> bool {
+    let (Answer::Defined { xml }, Err(_)) = (&case.libvirt, &case.ours) else { return false };
+    matches!(definer.ask(&own(xml)), Answer::Refused { .. })
+}
+
+/// What libvirt wrote, without what it made up: that is masked, and has to be made up again.
+fn own(xml: &str) -> String {
+    xml.lines().filter(|it| !it.contains("(made up)")).map(|it| format!("{it}\n")).collect()
+}
+
+/// Ours is the same without the attributes that have a prefix, and then both agree.
+fn is_prefixed(case: &Case, definer: &mut Definer) -> bool {
+    let mut document = case.document.clone();
+    drop_prefixed(&mut document);
+    if document == case.document {
+        return false;
+    }
+    let Some(plain) = case.ask_alike(document, definer) else { return false };
+    plain.ours.as_ref().ok() == case.ours.as_ref().ok()
+        && (plain.agrees() || explain(&plain, definer).is_some())
+}
+
+fn drop_prefixed(element: &mut Element) {
+    let is_foreign = |name: &str| name.contains(':') && !name.starts_with("xmlns:");
+    element.attributes.retain(|(name, _)| !is_foreign(name));
+    elements(element).for_each(drop_prefixed);
+}
+
+/// Both refuse a document, with different codes, and libvirt refuses a part of it as ours does: what
+/// ours found is a mistake to libvirt as well, and one that libvirt finds later.
 fn has_several_mistakes(case: &Case, definer: &mut Definer) -> bool {
-    const MISTAKES: usize = 6;
     let (Answer::Refused { .. }, Err(error)) = (&case.libvirt, &case.ours) else { return false };
     let code = error.code as i32;
+    is_a_mistake_alone(case, code, definer) || is_a_mistake_later(case, code, definer)
+}
+
+/// Whether libvirt agrees when nothing is left but what ours complains of.
+fn is_a_mistake_alone(case: &Case, code: i32, definer: &mut Definer) -> bool {
+    let smallest = shrink::complaint(case);
+    let repaired = repaired(&smallest);
+    [repaired, smallest].into_iter().any(|document| {
+        let case = case.ask_alike(document, definer);
+        case.is_some_and(|case| refuses_with(&case, code))
+    })
+}
+
+/// Whether libvirt agrees when the parts that it complains of are gone, one after another.
+fn is_a_mistake_later(case: &Case, code: i32, definer: &mut Definer) -> bool {
+    const MISTAKES: usize = 6;
     let mut document = case.document.clone();
     let mut complaint = case.gist().0;
     for _ in 0..MISTAKES {
         let mut next = None;
         for smaller in without_one(&document) {
-            let mut completed = smaller.clone();
-            complete(&mut completed);
-            for repaired in [smaller, completed] {
-                let repaired = Case::ask(repaired, definer);
-                if repaired.gist().1 != case.gist().1 {
-                    continue;
-                }
-                if matches!(repaired.libvirt, Answer::Refused { code: theirs, .. } if theirs == code)
-                {
+            let mut tries = vec![repaired(&smaller), smaller];
+            tries.dedup();
+            for tried in tries {
+                let Some(tried) = case.ask_alike(tried, definer) else { continue };
+                if refuses_with(&tried, code) {
                     return true;
                 }
-                if repaired.gist().0 != complaint && next.is_none() {
-                    next = Some(repaired);
+                if tried.gist().0 != complaint && next.is_none() {
+                    next = Some(tried);
                 }
             }
         }
-        let Some(repaired) = next else { return false };
-        complaint = repaired.gist().0;
-        document = repaired.document;
+        let Some(better) = next else { return false };
+        complaint = better.gist().0;
+        document = better.document;
     }
     false
 }
 
+fn refuses_with(case: &Case, code: i32) -> bool {
+    matches!(case.libvirt, Answer::Refused { code: theirs, .. } if theirs == code)
+}
+
+/// The document with what must not be missing.
+fn repaired(document: &Element) -> Element {
+    let mut repaired = document.clone();
+    complete(&mut repaired);
+    give_disks_what_they_need(&mut repaired);
+    repaired
+}
+
 /// Fails when an entry has no row.
 pub fn assert_documented() {
-    for row in DIFFERENCES.iter().map(|it| it.row).chain([SEVERAL_MISTAKES]) {
+    for row in
+        DIFFERENCES.iter().map(|it| it.row).chain([SEVERAL_MISTAKES, ORDER, UNREADABLE, PREFIXED])
+    {
         assert!(ROWS.contains(&format!("\n| {row} |")), "docs/differences.md has no row '{row}'");
     }
 }

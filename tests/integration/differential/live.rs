@@ -1,5 +1,8 @@
 //! The documents of running containers, side by side: what a start adds.
 
+use std::fs;
+
+use crate::filesystems::image;
 use crate::support::libvirt::{self, Answer, Definer};
 use crate::support::{Document, Host};
 
@@ -10,7 +13,6 @@ type Value = (&'static str, &'static str, fn(&str) -> bool);
 const OWN: &[Value] = &[
     ("<domain type='lxc' id='", "'", is_number),
     ("<uuid>", "</uuid>", is_uuid),
-    ("<partition>", "</partition>", is_path),
     ("<emulator>", "</emulator>", is_path),
     (" tty='", "'", is_terminal),
     ("<source path='", "'", is_terminal),
@@ -32,9 +34,12 @@ fn is_terminal(value: &str) -> bool {
     value.strip_prefix("/dev/pts/").is_some_and(is_number)
 }
 
-/// The document with the values of [`OWN`] masked, after a look at them.
-fn masked(document: &str) -> String {
-    let mut masked = document.to_owned();
+/// The document with the values of [`OWN`] masked, after a look at them, and the partition, which
+/// must be that one.
+fn masked(document: &str, partition: &str) -> String {
+    let named = format!("<partition>{partition}</partition>");
+    assert!(document.contains(&named), "{named}: {document}");
+    let mut masked = document.replace(&named, "<partition>(own)</partition>");
     for (before, after, is_right) in OWN {
         let mut rest = std::mem::take(&mut masked);
         while let Some((head, tail)) = rest.split_once(before) {
@@ -48,6 +53,132 @@ fn masked(document: &str) -> String {
     masked
 }
 
+/// libvirt's partition where a document names none.
+const PARTITION: &str = "/machine";
+
+/// What a document has beside the least.
+#[derive(Default)]
+struct Addition {
+    domain: String,
+    devices: String,
+}
+
+fn domain(elements: &str) -> Addition {
+    Addition { domain: elements.to_owned(), ..Addition::default() }
+}
+
+fn devices(devices: &[&str]) -> Addition {
+    Addition { devices: devices.concat(), ..Addition::default() }
+}
+
+impl Addition {
+    fn to(&self, document: Document) -> Document {
+        document.element(&self.domain).device(&self.devices)
+    }
+}
+
+const IDS: &str = "<features><privnet/></features>\
+    <idmap><gid start='0' target='200000' count='65536'/>\
+    <uid start='0' target='100000' count='1000'/>\
+    <uid start='1000' target='300000' count='64536'/></idmap>";
+
+const KEPT: &str = "<title>t &amp; u</title><description>d</description><vcpu>2</vcpu>\
+    <genid>7c2e5f80-13d4-4b6e-8a55-92f0c3b1d764</genid>\
+    <clock offset='localtime'><timer name='rtc' present='no'/></clock>\
+    <on_poweroff>preserve</on_poweroff><on_crash>restart</on_crash>\
+    <pm><suspend-to-mem enabled='no'/></pm><perf><event name='cmt' enabled='no'/></perf>";
+
+const METADATA: &str = "<metadata><a:x xmlns:a='urn:a' k='1'>t<a:y/><!-- c --></a:x>\
+    <z xmlns='urn:z'/></metadata>";
+
+const FEATURES: &str = "<features><acpi/><pae/><apic eoi='on'/><capabilities policy='default'>\
+    <mknod state='on'/><sys_time state='off'/></capabilities></features>";
+
+const LIMITS: &str = "<memtune><hard_limit unit='MiB'>128</hard_limit>\
+    <soft_limit unit='KiB'>65536</soft_limit></memtune>\
+    <cputune><shares>512</shares><period>100000</period><quota>50000</quota></cputune>";
+
+const CONSOLES: &[&str] = &[
+    "<console type='pty' tty='/dev/pts/99'><target type='serial' port='3'/></console>",
+    "<console type='pty'><target type='lxc' port='7'/></console>",
+    "<console type='pty'><target type='virtio'/><alias name='ua-mine'/></console>",
+    "<console type='pty'><log file='/tmp/log' append='on'/></console>",
+];
+
+const LINKS: &[&str] = &[
+    "<interface type='ethernet'><mac address='52:54:00:11:22:33'/><guest dev='lan0'/>\
+     <ip address='192.0.2.3' prefix='24'/><link state='up'/></interface>",
+    "<interface type='ethernet'><mac address='52:54:00:11:22:34'/><target dev='nsvtlive0'/>\
+     </interface>",
+];
+
+/// Containers that both start, by their names.
+fn started(host: &Host) -> Vec<(&'static str, Addition)> {
+    let serial = ["<serial type='pty'/>", "<channel type='pty'><target type='virtio'/></channel>"];
+    let node = "<hostdev mode='capabilities' type='misc'><source><char>/dev/fuse</char></source>\
+                </hostdev>";
+    vec![
+        ("plain", Addition::default()),
+        ("private", domain("<features><privnet/></features>")),
+        ("kept", domain(KEPT)),
+        ("metadata", domain(METADATA)),
+        ("features", domain(FEATURES)),
+        ("unlabelled", domain("<seclabel type='none'/>")),
+        ("unlabelled-model", domain("<seclabel type='none' model='none'/>")),
+        ("ids", domain(IDS)),
+        ("limits", domain(LIMITS)),
+        ("filesystems", filesystems(host)),
+        ("consoles", devices(CONSOLES)),
+        ("serial", devices(&serial)),
+        ("node", devices(&[node])),
+        ("links", devices(LINKS)),
+    ]
+}
+
+fn filesystems(host: &Host) -> Addition {
+    let shared = host.directory.join("shared");
+    fs::create_dir(&shared).unwrap();
+    let image = image(host, "live.img", &shared);
+    let (shared, image) = (shared.display(), image.display());
+    devices(&[
+        "<filesystem type='ram'><source usage='4' units='MiB'/><target dir='/tmp'/></filesystem>",
+        &format!(
+            "<filesystem type='mount' accessmode='mapped'><source dir='{shared}'/>\
+             <target dir='/mnt'/><readonly/></filesystem>"
+        ),
+        &format!("<filesystem><source dir='{shared}'/><target dir='/srv'/></filesystem>"),
+        "<filesystem type='bind'><source dir='/tmp'/><target dir='/opt/bound'/></filesystem>",
+        &format!(
+            "<filesystem type='file'><driver type='loop' format='raw'/><source file='{image}'/>\
+             <target dir='/image'/></filesystem>"
+        ),
+    ])
+}
+
+/// What neither starts, with libvirt's reason.
+fn refused() -> Vec<(&'static str, Addition)> {
+    let pty = "<console type='pty'/>";
+    let file = "<console type='file'><source path='/tmp/x'/></console>";
+    let second = "<console type='pty'><target type='serial'/></console>";
+    let scsi = "<hostdev type='scsi'><source><adapter name='scsi_host0'/>\
+                <address bus='0' target='0' unit='0'/></source></hostdev>";
+    let vdpa = "<interface type='vdpa'><source dev='/dev/x'/></interface>";
+    let script = "<interface type='ethernet'><script path='/x'/></interface>";
+    let nowhere = "<hostdev mode='capabilities' type='misc'><source><char>/dev/nowhere</char>\
+                   </source></hostdev>";
+    vec![
+        ("second-serial", devices(&[pty, second])),
+        ("no-terminal", devices(&[file])),
+        ("later-no-terminal", devices(&[pty, "<console type='null'/>"])),
+        ("user", devices(&["<interface type='user'/>"])),
+        ("vdpa", devices(&[vdpa])),
+        ("script", devices(&[script])),
+        ("scsi", devices(&[scsi])),
+        ("nowhere", devices(&[nowhere])),
+        ("partition", domain("<resource><partition>x</partition></resource>")),
+    ]
+}
+
 #[test]
 fn running_containers_are_described_as_libvirt_describes_them() {
     let test = "running_containers_are_described_as_libvirt_describes_them";
@@ -55,24 +186,54 @@ fn running_containers_are_described_as_libvirt_describes_them() {
         return;
     }
     let Some(host) = Host::new(test) else { return };
-    let document = |name: &str| host.document(&libvirt::container(name));
-    let documents: [Document; 4] = [
-        document("plain"),
-        document("consoles").consoles(3),
-        document("private").element("<features><privnet/></features>"),
-        document("kept").element(
-            "<title>t</title><vcpu>2</vcpu><clock offset='utc'/><on_crash>restart</on_crash>",
-        ),
-    ];
     let mut libvirt = Definer::live();
-    for document in documents {
-        let theirs = match libvirt.ask(&document.to_string()) {
-            Answer::Defined { xml } => masked(&xml),
+    let mut compare = |document: &Document, partition: &str, ours: &str| {
+        let theirs = match libvirt.ask(&with_partition(document, partition)) {
+            Answer::Defined { xml } => masked(&xml, PARTITION),
             answer => panic!("{answer:?}: {document}"),
         };
-        let domain = host.run(&document);
-        let ours = masked(&domain.xml(0).unwrap());
+        let domain = host.bus().create_xml(with_partition(document, ours)).unwrap();
+        let ours = masked(&domain.xml(0).unwrap(), &host.paths.partition);
         domain.destroy().unwrap();
         assert_eq!(ours, theirs);
+    };
+    for (name, addition) in started(&host) {
+        let document = addition.to(host.document(&libvirt::container(name)));
+        compare(&document, "", "");
+    }
+    // One that the document names, too.
+    let document = host.document(&libvirt::container("named"));
+    compare(&document, PARTITION, &host.paths.partition);
+    host.assert_idle();
+}
+
+/// The document with a partition, if that is not empty.
+fn with_partition(document: &Document, partition: &str) -> String {
+    let resource = format!("<resource><partition>{partition}</partition></resource>");
+    let addition = if partition.is_empty() { "" } else { &resource };
+    document.clone().element(addition).to_string()
+}
+
+#[test]
+fn what_libvirt_does_not_start_is_refused_as_libvirt_refuses_it() {
+    let test = "what_libvirt_does_not_start_is_refused_as_libvirt_refuses_it";
+    if !libvirt::is_there(test) {
+        return;
+    }
+    let Some(host) = Host::new(test) else { return };
+    let mut libvirt = Definer::live();
+    for (name, addition) in refused() {
+        let document = addition.to(host.document(&libvirt::container(name)));
+        let reason = match libvirt.ask(&document.to_string()) {
+            Answer::Refused { message, .. } => message,
+            answer => panic!("{answer:?}: {document}"),
+        };
+        // What the supervisor noticed is at the end of what it has logged.
+        let reason = reason.rsplit("libvirt_lxc startup: ").next().unwrap().trim();
+        let failure = host.bus().create_xml(&document).err();
+        let text = failure.unwrap_or_else(|| panic!("started: {document}")).text;
+        let text = text.replace("line 1: ", "");
+        assert!(text.starts_with(reason), "{text}\n{reason}");
+        host.assert_idle();
     }
 }

@@ -5,7 +5,7 @@
 //! else fails with the smallest document that shows it.
 //!
 //! `NSVIRT_DOCUMENTS` is how many, `NSVIRT_SEED` makes others, `NSVIRT_FAMILIES` takes only families
-//! with that in their names.
+//! with one of these words, divided by commas, in their names.
 
 mod adapt;
 mod breakage;
@@ -69,7 +69,7 @@ fn the_daemon_reads_documents_as_the_library_does() {
     for_documents(200, setting("NSVIRT_SEED", 1), |document, _| {
         let text = text_of(&document);
         let daemon = bus.define(&text).map(|domain| {
-            let xml = domain.xml(2).unwrap();
+            let xml = domain.xml(3).unwrap();
             domain.undefine().unwrap();
             // Which program that is depends on where the daemon is.
             xml.replace(env!("CARGO_BIN_EXE_nsvirt-lxc"), libvirt::EMULATOR)

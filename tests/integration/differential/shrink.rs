@@ -5,20 +5,35 @@ use nsvirt::xml::{Element, Node};
 use super::compare::Case;
 use crate::support::libvirt::Definer;
 
-/// Drops attributes and nodes while the case remains `like` it is.
-pub fn shrink(mut case: Case, definer: &mut Definer) -> Case {
+/// The smallest case that is like this one.
+pub fn shrink(case: Case, definer: &mut Definer) -> Case {
+    let is_like = |smaller: &Element| {
+        let smaller = case.ask_alike(smaller.clone(), definer);
+        smaller.is_some_and(|smaller| smaller.is_like(&case))
+    };
+    let smallest = smallest(&case.document, is_like);
+    Case::ask(smallest, definer)
+}
+
+/// The smallest document with what ours complains of in this case.
+pub fn complaint(case: &Case) -> Element {
+    smallest(&case.document, |smaller| case.is_alike(smaller))
+}
+
+/// Drops attributes and nodes while the document remains what it shall be.
+fn smallest(document: &Element, mut remains: impl FnMut(&Element) -> bool) -> Element {
+    let mut document = document.clone();
     loop {
-        let before = parts(&case.document);
+        let before = parts(&document);
         let mut part = 0;
-        while let Some(smaller) = without(&case.document, part) {
-            let smaller = Case::ask(smaller, definer);
-            match smaller.is_like(&case) {
-                true => case = smaller,
+        while let Some(smaller) = without(&document, part) {
+            match remains(&smaller) {
+                true => document = smaller,
                 false => part += 1,
             }
         }
-        if parts(&case.document) == before {
-            return case;
+        if parts(&document) == before {
+            return document;
         }
     }
 }

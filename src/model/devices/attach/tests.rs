@@ -31,7 +31,17 @@ fn usb(model: &str) -> String {
 
 #[test]
 fn disks_of_a_bus_are_in_the_order_of_their_names() {
-    let all = ["vdb", "sdc", "hda", "vdaa", "sda", "vda"].map(|name| disk(name, "")).concat();
+    let names = ["vdb", "sdc", "hda", "vdaa", "sda", "vda"];
+    let all = names.map(|name| disk(name, "")).concat();
+    assert_eq!(disks(&all), ["hda 0 0 0 0", "sda 0 0 0 0", "sdc 0 0 0 2", "vda", "vdb", "vdaa"]);
+    let bus = |name: &str| match &name[..1] {
+        "v" => "virtio",
+        "s" => "scsi",
+        _ => "ide",
+    };
+    let named =
+        |name: &str| disk(name, "").replace("<target", &format!("<target bus='{}'", bus(name)));
+    let all = names.map(named).concat();
     assert_eq!(disks(&all), ["vda", "vdb", "vdaa", "sda 0 0 0 0", "sdc 0 0 0 2", "hda 0 0 0 0"]);
 }
 

@@ -7,16 +7,16 @@ fn devices(controller: &str) -> String {
 #[test]
 fn what_is_said_is_kept_in_libvirts_order() {
     let text = devices(
-        "<controller type='pci' model='pci-root'><pcihole64 unit='MiB'>1</pcihole64>\
+        "<controller type='pci' index='1' model='pci-root'><pcihole64 unit='MiB'>1</pcihole64>\
          <acpi index='3'/><driver queues='4' cmd_per_lun='0'/><model name='pxb'/>\
-         <target port='010' index='0' hotplug='off'><node>1</node></target></controller>",
+         <target port='010' index='2' hotplug='off'><node>1</node></target></controller>",
     );
     assert_eq!(
         printed(&text),
         [
-            "    <controller type='pci' index='0' model='pci-root'>",
+            "    <controller type='pci' index='1' model='pci-root'>",
             "      <model name='pxb'/>",
-            "      <target port='0x8' index='0' hotplug='off'>",
+            "      <target port='0x8' index='2' hotplug='off'>",
             "        <node>1</node>",
             "      </target>",
             "      <driver queues='4'/>",
@@ -64,6 +64,11 @@ fn faults() {
             pci("<target index='0'/>"),
             "unsupported configuration: line 3: Only the PCI controller with index 0 can have \
              target index 0, and vice versa"
+                .to_owned(),
+        ),
+        (
+            pci("").replace("'1'", "'256'"),
+            "unsupported configuration: line 3: PCI controller index 256 too high, maximum is 255"
                 .to_owned(),
         ),
         (

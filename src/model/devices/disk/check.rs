@@ -1,6 +1,6 @@
 //! What libvirt refuses in a disk: combinations that make no sense, names that say nothing.
 
-use super::{Disk, DiskBus, DiskDevice, StorageKind, name_index, storage};
+use super::{Disk, DiskBus, DiskDevice, StorageKind, name_index};
 use crate::error::Result;
 use crate::model::read::internal;
 use crate::xml::Element;
@@ -103,11 +103,7 @@ fn check_secrets(disk: &Disk, element: &Element) -> Result<()> {
             )));
         }
     }
-    let protocol = source.and_then(|source| source.attr("protocol"));
-    match (disk.kept("auth"), protocol) {
-        (Some(auth), Some(protocol)) => storage::check_auth(auth, protocol, element),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 fn check_lun(disk: &Disk, element: &Element) -> Result<()> {

@@ -78,6 +78,7 @@ impl HostDevice {
         }
         kept.extend(teaming(element)?);
         kept.extend(Place::BOOTABLE.read(element)?);
+        source.on_bus().map_or(Ok(()), |device| device.check(element))?;
         let device = Self { source, kept };
         device.check_teaming(element)?;
         Ok(device)
@@ -155,7 +156,6 @@ impl HostDeviceSource {
     fn subsystem(element: &Element) -> Result<Self> {
         let (kind, source) = kind_and_source(element, Subsystem::KINDS)?;
         let device = Subsystem::parse(kind, source)?;
-        device.check(element)?;
         let driver = match device {
             Subsystem::Pci(_) => pci_driver(element)?,
             _ => None,

@@ -93,15 +93,12 @@ fn iscsi_host(host: &Element) -> Result<Element> {
 
 fn iscsi_auth(auth: &Element) -> Result<Element> {
     let kept = storage::auth(auth)?;
-    match kept.child("secret").and_then(|secret| secret.attr("type")) {
-        Some("iscsi") => Ok(kept),
-        other => {
-            let kind = other.unwrap_or_default();
-            Err(internal(
-                auth,
-                format_args!("hostdev invalid secret type '{kind}': expected iscsi"),
-            ))
-        }
+    match storage::kind_of_secret(auth)? {
+        "iscsi" => Ok(kept),
+        kind => Err(internal(
+            auth,
+            format_args!("hostdev invalid secret type '{kind}': expected iscsi"),
+        )),
     }
 }
 

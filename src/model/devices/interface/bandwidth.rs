@@ -33,6 +33,11 @@ impl LinkBandwidth {
     /// Reads the first `<bandwidth>`; a floor only where `takes_floor`.
     pub(super) fn parse(interface: &Element, takes_floor: bool) -> Result<Self> {
         let Some(element) = interface.child("bandwidth") else { return Ok(Self::default()) };
+        if element.attr("classID").is_some() {
+            let text = "classID attribute not supported on <bandwidth> in this usage context: \
+                        only port groups of networks have it";
+            return Err(detail(element, text));
+        }
         let inbound = direction(element, "inbound")?;
         if let Some((element, Rate { floor: Some(_), .. })) = inbound
             && !takes_floor

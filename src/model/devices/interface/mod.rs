@@ -147,6 +147,7 @@ impl Interface {
     /// What does not go together.
     fn check(&self, element: &Element) -> Result<()> {
         let kind = self.source.kind();
+        self.source.on_bus().map_or(Ok(()), |device| device.check(element))?;
         if self.target_managed == Some(false)
             && !matches!(self.source, InterfaceSource::Ethernet { .. })
         {
@@ -160,6 +161,15 @@ impl Interface {
                 element,
                 "Wrong or no <model> 'type' attribute specified with <interface \
                  type='vhostuser'/>. vhostuser requires the virtio-net* frontend",
+            ));
+        }
+        if matches!(
+            self.source,
+            InterfaceSource::VhostUser { is_server: true, reconnect: Some(Some(_)), .. }
+        ) {
+            return Err(element.unsupported(
+                "'reconnect' attribute unsupported 'server' mode for <interface \
+                 type='vhostuser'>: a server does not connect",
             ));
         }
         let of = match (&self.source, self.virtual_port.as_ref().and_then(|port| port.kind)) {

@@ -3,7 +3,7 @@
 use super::{InterfaceSource, LinkState, parse_address, written};
 use crate::error::Result;
 use crate::model::devices::virtio;
-use crate::model::read::{bad_value, detail, number};
+use crate::model::read::{bad_value, detail, number, without_repeated_slashes};
 use crate::model::shape::{self, Kind, ON_OFF, Shape, YES_NO, attr};
 use crate::xml::{Element, Node};
 
@@ -43,10 +43,11 @@ pub(super) fn read(
             value.map(|value| shape::element(name, &[(attribute, value.to_owned())], Vec::new())),
         );
     }
-    if !matches!(source, InterfaceSource::HostDevice { .. }) {
+    let is_made_here = !matches!(source, InterfaceSource::HostDevice { .. });
+    if is_made_here {
         kept.extend(driver(interface, is_virtio)?);
     }
-    kept.extend(backend(interface, is_virtio)?);
+    kept.extend(backend(interface, is_virtio && is_made_here)?);
     kept.extend(tune(interface)?);
     kept.extend(teaming(interface)?);
     kept.extend(coalesce(interface)?);
@@ -83,11 +84,17 @@ fn forwards(interface: &Element) -> Result<Vec<Element>> {
                 })?;
             }
         }
-        // A range without a start is none.
-        forward.children.retain(|node| match node {
-            Node::Element(range) => range.attr("start").is_some(),
-            _ => true,
-        });
+        // Without a start there is no end.
+        for node in &mut forward.children {
+            if let Node::Element(range) = node
+                && range.attr("start").is_none()
+            {
+                range.attributes.retain(|(name, _)| name == "exclude");
+            }
+        }
+        let says_nothing =
+            |node: &Node| matches!(node, Node::Element(range) if range.attributes.is_empty());
+        forward.children.retain(|node| !says_nothing(node));
     }
     Ok(forwards)
 }
@@ -163,19 +170,6 @@ fn backend(interface: &Element, is_virtio: bool) -> Result<Option<Element>> {
     Ok(Some(attributes)
         .filter(|attributes| !attributes.is_empty())
         .map(|attributes| shape::element("backend", &attributes, Vec::new())))
-}
-
-/// A path as libvirt writes it: one slash where there are several, save two at the start, and none
-/// at the end.
-fn without_repeated_slashes(path: &str) -> String {
-    let slashes = path.len() - path.trim_start_matches('/').len();
-    let start = match slashes {
-        0 => "",
-        2 => "//",
-        _ => "/",
-    };
-    let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();
-    format!("{start}{}", parts.join("/"))
 }
 
 /// `<tune>`: how much may wait to be sent.

@@ -7,7 +7,7 @@ use super::mac::yes_no;
 use super::virtual_port::Demand;
 use super::{InterfaceAddress, InterfaceSocket, LiveInterface, Route};
 use crate::error::Result;
-use crate::model::devices::hostdev::{Subsystem, UsbDevice, pci_driver};
+use crate::model::devices::hostdev::{Subsystem, pci_driver};
 use crate::model::identity::read_uuid;
 use crate::model::read::{bad_value, bad_word, missing_attr, number, number_attr, required, words};
 use crate::model::shape;
@@ -283,7 +283,10 @@ pub(super) fn text(source: &Element, name: &str) -> Result<String> {
 }
 
 fn host_device(interface: &Element, source: Option<&Element>) -> Result<InterfaceSource> {
-    let kind = source.and_then(|s| s.child("address")).and_then(|address| address.attr("type"));
+    let kind = source.and_then(|source| {
+        let named = source.child("address").and_then(|address| address.attr("type"));
+        named.or_else(|| source.child("vendor").map(|_| "usb"))
+    });
     let device = match (source, kind) {
         (Some(source), Some(kind @ ("pci" | "usb"))) => Subsystem::parse(kind, source)?,
         (Some(source), Some(kind)) => {
@@ -293,11 +296,6 @@ fn host_device(interface: &Element, source: Option<&Element>) -> Result<Interfac
         }
         _ => return Err(interface.error("missing source address type: expected pci or usb")),
     };
-    if let Subsystem::Usb(UsbDevice { address: None, .. }) = device {
-        return Err(interface
-            .error("missing address of the USB device: expected bus and device other than 0"));
-    }
-    device.check(interface)?;
     let driver = match device {
         Subsystem::Pci(_) => pci_driver(interface)?,
         _ => None,
@@ -330,12 +328,6 @@ fn vhost_user(source: &Element) -> Result<InterfaceSource> {
             None => None,
         },
     };
-    if is_server && matches!(reconnect, Some(Some(_))) {
-        return Err(source.unsupported(
-            "'reconnect' attribute unsupported 'server' mode for <interface type='vhostuser'>: a \
-             server does not connect",
-        ));
-    }
     Ok(InterfaceSource::VhostUser { path, is_server, reconnect })
 }
 

@@ -23,38 +23,70 @@ pub(crate) fn auth(element: &Element) -> Result<Element> {
     let Some(secret) = element.child("secret") else {
         return Err(element.error("Missing <secret> element in auth"));
     };
-    let named = named(secret)?;
-    let kinds = ["none", "volume", "ceph", "iscsi", "tls", "vtpm"];
-    let Some(kind) = secret.attr("type").filter(|kind| kinds.contains(kind)) else {
-        let kind = secret.attr("type").unwrap_or("<null>");
-        return Err(secret.unsupported(format_args!(
-            "unknown secret type '{kind}': expected one of {}",
-            kinds.join(", ")
-        )));
-    };
-    let secret = shape::element("secret", &[("type", kind.to_owned()), named], Vec::new());
+    let kind = secret.attr("type").map(|kind| ("type", kind.to_owned()));
+    let named: Vec<_> = kind.into_iter().chain([named(secret)?]).collect();
+    let secret = shape::element("secret", &named, Vec::new());
     Ok(shape::element("auth", &attributes, vec![secret]))
 }
 
-/// Protocols have secrets of their own, or none; `element` is the one to name in errors.
-pub(crate) fn check_auth(auth: &Element, protocol: &str, element: &Element) -> Result<()> {
-    let kind = auth.child("secret").and_then(|secret| secret.attr("type")).unwrap_or_default();
+/// The kind of the secret to log in with.
+pub(crate) fn kind_of_secret(auth: &Element) -> Result<&str> {
+    const KINDS: [&str; 6] = ["none", "volume", "ceph", "iscsi", "tls", "vtpm"];
+    let kind = auth.child("secret").and_then(|secret| secret.attr("type"));
+    kind.filter(|kind| KINDS.contains(kind)).ok_or_else(|| {
+        auth.unsupported(format_args!(
+            "unknown secret type '{}': expected one of {}",
+            kind.unwrap_or("<null>"),
+            KINDS.join(", ")
+        ))
+    })
+}
+
+/// Checks which secrets a disk names, and the images below its own. libvirt does so when everything
+/// else of all devices is right.
+pub(crate) fn check(disk: &Element) -> Result<()> {
+    let source = disk.child("source");
+    check_of(disk, source, disk)?;
+    let below = disk.child("backingStore").into_iter();
+    source.map_or(Ok(()), |source| check_of(disk, Some(source), source))?;
+    below.filter(|store| store.attr("type").is_some()).try_for_each(check)
+}
+
+/// The secrets that `owner`, a disk or its source, has.
+fn check_of(disk: &Element, source: Option<&Element>, owner: &Element) -> Result<()> {
+    let source = source.filter(|_| disk.attr("type") == Some("network"));
+    let protocol = source.and_then(|source| source.attr("protocol"));
+    if let (Some(auth), Some(protocol)) = (owner.child("auth"), protocol) {
+        check_auth(auth, protocol)?;
+    }
+    let encryption = owner.child("encryption").filter(|it| it.attr("format") == Some("luks"));
+    match encryption.and_then(|encryption| encryption.child("cipher")) {
+        Some(cipher) => {
+            Err(cipher.unsupported("supplying <cipher> for domain disk definition is unnecessary"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Protocols have secrets of their own, or none.
+fn check_auth(auth: &Element, protocol: &str) -> Result<()> {
     let expected = match protocol {
-        "iscsi" => "iscsi",
-        "rbd" => "ceph",
+        "iscsi" => Some("iscsi"),
+        "rbd" => Some("ceph"),
         "nbd" | "sheepdog" | "gluster" | "tftp" | "vxhs" | "nfs" => {
-            return Err(element.unsupported(format_args!(
+            return Err(auth.unsupported(format_args!(
                 "authentication is not supported for protocol '{protocol}'"
             )));
         }
-        _ => return Ok(()),
+        _ => None,
     };
-    if kind != expected {
-        return Err(
-            element.unsupported(format_args!("invalid secret type '{kind}': expected {expected}"))
-        );
+    let kind = kind_of_secret(auth)?;
+    match expected.filter(|expected| kind != *expected) {
+        Some(expected) => {
+            Err(auth.unsupported(format_args!("invalid secret type '{kind}': expected {expected}")))
+        }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The name of a secret: its uuid or its usage.
@@ -100,14 +132,15 @@ pub(crate) fn encryption(element: &Element) -> Result<Element> {
         let attributes = [("type", "passphrase".to_owned()), named(secret)?];
         kept.children.push(Node::Element(shape::element("secret", &attributes, Vec::new())));
     }
-    check_cipher(element, format)?;
+    read_cipher(element)?;
     Ok(kept)
 }
 
-/// The cipher is for those who make a volume; a domain has nothing to say about it.
-fn check_cipher(element: &Element, format: &str) -> Result<()> {
+/// The cipher is for those who make a volume; a domain has nothing to say about it. Mistakes in it
+/// come before that.
+fn read_cipher(element: &Element) -> Result<()> {
     const SIZE: Shape = Shape::new("cipher", &[attr("size", Kind::Number).required()]);
-    if !["luks", "luks2"].contains(&format) {
+    if element.attr("format") != Some("luks") {
         return Ok(());
     }
     let (cipher, ivgen) = (element.child("cipher"), element.child("ivgen"));
@@ -121,8 +154,8 @@ fn check_cipher(element: &Element, format: &str) -> Result<()> {
         return Err(cipher.error("cipher info missing 'name' attribute"));
     }
     SIZE.read(cipher)?;
-    if let Some(ivgen) = ivgen.filter(|ivgen| ivgen.attr("name").is_none()) {
-        return Err(ivgen.error("missing ivgen info name string"));
+    match ivgen.filter(|ivgen| ivgen.attr("name").is_none()) {
+        Some(ivgen) => Err(ivgen.error("missing ivgen info name string")),
+        None => Ok(()),
     }
-    Err(cipher.unsupported("supplying <cipher> for domain disk definition is unnecessary"))
 }
