@@ -198,10 +198,10 @@ def autodestroy(connection):
     assert connection.listAllDomains() == []
 
 
-def many():
-    """A hundred connections at once, and children that have one of their own."""
-    connections = [libvirt.open(URI) for _ in range(100)]
-    assert all(it.getType() == "LXC" for it in connections)
+def forks():
+    """Children have connections of their own. Before there are threads, whose locks a child would
+    have for good."""
+    connection = libvirt.open(URI)
     children = []
     for _ in range(8):
         pid = os.fork()
@@ -209,6 +209,14 @@ def many():
             os._exit(0 if libvirt.open(URI).getType() == "LXC" else 1)
         children.append(pid)
     assert all(os.waitpid(pid, 0)[1] == 0 for pid in children)
+    assert connection.getHostname()
+    connection.close()
+
+
+def many():
+    """A hundred connections at once."""
+    connections = [libvirt.open(URI) for _ in range(100)]
+    assert all(it.getType() == "LXC" for it in connections)
     assert all(it.getHostname() for it in connections)
     for connection in connections:
         connection.close()
@@ -217,6 +225,7 @@ def many():
 def main():
     """All of it, with a loop of events beside."""
     libvirt.registerErrorHandler(lambda *_: None, None)
+    forks()
     libvirt.virEventRegisterDefaultImpl()
 
     def loop():
