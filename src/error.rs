@@ -44,6 +44,8 @@ pub enum ErrorCode {
     ConfigUnsupported = 67,
     /// Another operation held the domain for too long.
     OperationTimeout = 68,
+    /// A program of the administrator's failed that is called at a step of a domain's life.
+    HookScriptFailed = 70,
     /// An argument that is valid elsewhere and not supported here.
     ArgumentUnsupported = 74,
     /// A domain has no such title, description or element of metadata.
@@ -54,6 +56,8 @@ pub enum ErrorCode {
     OperationUnsupported = 84,
     /// The document is not what the schema allows.
     XmlInvalidSchema = 92,
+    /// A domain has no such device.
+    DeviceMissing = 99,
     /// No name of a host is known for a domain.
     NoHostname = 108,
 }
@@ -79,12 +83,14 @@ impl ErrorCode {
             Self::OperationInvalid => "Requested operation is not valid",
             Self::ConfigUnsupported => "unsupported configuration",
             Self::OperationTimeout => "Timed out during operation",
+            Self::HookScriptFailed => "Hook script execution failed",
             Self::ArgumentUnsupported => "argument unsupported",
             Self::NoDomainMetadata => "metadata not found",
             Self::Overflow => "numerical overflow",
             Self::OperationUnsupported => "Operation not supported",
             Self::NoHostname => "no hostname found",
             Self::XmlInvalidSchema => "XML document failed to validate against schema",
+            Self::DeviceMissing => "device not found",
         }
     }
 }

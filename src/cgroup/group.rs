@@ -120,6 +120,23 @@ impl Group {
         allowed.map_err(|e| failed("restrict devices in", &group, e))
     }
 
+    /// Changes which devices the container may use, from a list to another one.
+    pub fn change_devices(
+        &self,
+        before: &[DeviceRule],
+        after: &[DeviceRule],
+        make_nodes: bool,
+    ) -> Result<()> {
+        let own = [PAYLOAD, INIT].map(|below| self.v1_with("devices", below));
+        let v1: Vec<PathBuf> = own.into_iter().flatten().collect();
+        let (changed, group) = match (v1.first().cloned(), self.v2(PAYLOAD)) {
+            (Some(group), _) => (devices::change_v1(&v1, before, after), group),
+            (None, Some(group)) => (devices::change_v2(&group, after, make_nodes), group),
+            (None, None) => return Err(error("the host has no control over devices")),
+        };
+        changed.map_err(|e| failed("change the devices of", &group, e))
+    }
+
     /// The group itself, and its partition.
     fn create_above(&self, hierarchy: &Hierarchy) -> Result<()> {
         let group = self.directory(hierarchy, "");
@@ -164,6 +181,13 @@ impl Group {
     /// Version 2 directory that init is born in.
     pub fn init_v2(&self) -> Option<PathBuf> {
         self.v2(INIT)
+    }
+
+    /// The file that counts what the kernel has killed for lack of memory, init included: version 1
+    /// counts a process in its own group, version 2 in those above as well.
+    pub fn oom_kills(&self) -> Option<PathBuf> {
+        let version1 = self.v1_with("memory", INIT).map(|group| group.join("memory.oom_control"));
+        version1.or_else(|| self.v2(INIT).map(|group| group.join("memory.events")))
     }
 
     /// Directories of init's groups that a container manages itself: version 2, and the hierarchy

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use nix::libc;
 
+use super::domain_log::say;
 use super::protocol::{Attempt, Failure};
 use crate::plan::ConsoleLog;
 
@@ -47,7 +48,7 @@ impl Log {
         if let Err(error) = &written
             && !self.failing
         {
-            eprintln!("nsvirt-lxc: cannot write console log {}: {error}", self.path.display());
+            say(format_args!("cannot write console log {}: {error}", self.path.display()));
         }
         self.failing = written.is_err();
     }

@@ -46,6 +46,11 @@ impl Guard {
         prctl::set_no_new_privs().attempt("give up new privileges", "")
     }
 
+    /// Whether [`Self::raise`] gives anything back.
+    pub(super) fn keeps_rights(&self) -> bool {
+        self.keep
+    }
+
     /// Takes back what starting a container needs, and what it must not inherit.
     pub(super) fn raise(&self) -> Result<(), Failure> {
         caps::make_effective(true).attempt("put capabilities into effect", "")?;

@@ -3,7 +3,7 @@
 //! How one container runs, from top to bottom:
 //!
 //! 1. The daemon executes `nsvirt-lxc` with a socket on descriptor 1, before there is a container
-//!    for it; with the plan it says [`protocol::Request::Prepare`] ([`supervisor`]).
+//!    for it; with the plan it says [`protocol::Request::Prepare`] ([`supervisor`], [`begin`]).
 //! 2. The supervisor makes the terminals, mounts what takes a device ([`volumes`]), clones a child
 //!    into new namespaces ([`start`]), and listens for daemons to come ([`listener`]).
 //! 3. The child begins to make itself a container, step by step ([`child`], [`tree`]). Meanwhile
@@ -14,21 +14,31 @@
 //!    from outside as well ([`links`]).
 //! 5. The supervisor reports, then relays consoles and answers the daemon until init ends
 //!    ([`supervisor`], [`console`]).
+//! 6. What the end of init was ([`ending`]) decides whether it goes back to step 2 ([`restarts`]).
+//!
+//! Devices that come and go meanwhile are the daemon's to decide; it executes the program once more
+//! for each of them, as a [`helper`], and the supervisor goes on by the plan that follows ([`adopt`]).
 //!
 //! A failure anywhere before exec comes back as one [`protocol::Failure`] and leaves nothing: the
 //! mounts die with the child's namespace.
 
 mod account;
+mod adopt;
+mod begin;
 mod child;
 mod console;
 mod console_log;
+mod domain_log;
+mod ending;
 mod guard;
+pub mod helper;
 mod links;
 mod listener;
 mod owners;
 mod place;
 mod placement;
 pub mod protocol;
+mod restarts;
 mod start;
 mod superblock;
 pub mod supervisor;

@@ -11,6 +11,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::sys::stat::fstat;
 
+use super::domain_log::say;
 use super::protocol::{Attempt, Failure};
 use crate::plan::IdMaps;
 use crate::sys::mount::{self as mounts, DetachedMount};
@@ -51,9 +52,8 @@ impl<'a> Owners<'a> {
         let source = source.display();
         let owner = fstat(mount).attempt("examine", &source)?.st_uid;
         if !self.can_map(mount, owner).attempt("map the owners in", &source)? {
-            eprintln!(
-                "nsvirt-lxc: what is in {source} keeps its owners, it has no id-mapped mounts"
-            );
+            let keeps = "keeps its owners, it has no id-mapped mounts";
+            say(format_args!("what is in {source} {keeps}"));
         }
         Ok(())
     }

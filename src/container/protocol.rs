@@ -1,8 +1,9 @@
 //! What the daemon and a supervisor say to each other: one message, one packet.
 //!
 //! The socket is `SOCK_SEQPACKET`, so a message is never split; descriptors travel with it. The
-//! daemon sends [`Request`]s, each but `Prepare` answered by exactly one [`Message`] in order; besides, the
-//! supervisor tells [`Message::Rebooted`] and [`Message::Exited`] on its own.
+//! daemon sends [`Request`]s, each but [`Request::Prepare`] and [`Request::Destroy`] answered by
+//! exactly one [`Message`] in order; besides, the supervisor tells [`Message::Restarted`] and
+//! [`Message::Ended`] on its own.
 
 use std::fmt;
 use std::io;
@@ -11,8 +12,11 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use super::ending::{Cause, End};
 use crate::sys;
 pub use crate::sys::pidfd::Exit;
+
+pub mod task;
 
 /// Longest message, in bytes. The plan is not a message, it is read from a file.
 const LIMIT: usize = 64 << 10;
@@ -25,19 +29,43 @@ pub const NAME_ROOM: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
     /// This is your container, and its version 2 control group is there: get it ready, but run
-    /// nothing of it. The plan, the domain's log and the namespaces that are taken from elsewhere
-    /// come along, in this order. Not answered.
+    /// nothing of it. The plan, the domain's log, a file to keep (the daemon's record of this run),
+    /// the namespaces that are taken from elsewhere and loop devices come along, in this order. Not
+    /// answered.
     Prepare,
     /// All control groups are there, and the run is on record: start the container. Answered by
     /// `Running` or `Failed`.
     Go,
     /// A daemon that was restarted asks what is there. Answered by `Running`.
     Attach,
+    /// Ask for the plan the container runs by. Answered by `Done` with a descriptor of a file that
+    /// holds it.
+    TellPlan,
+    /// Devices have come or gone: from now on the container runs, and starts again, by another
+    /// plan. Its file comes along, then the record of the run as it is now, then the loop devices
+    /// that are new. Answered by `Done` or `Refused`; then everything is as before.
+    Adopt {
+        /// Process ID of the init that this was done to.
+        init: i32,
+        /// What the plan's links are called, in its order.
+        links: Vec<LinkNames>,
+    },
+    /// A daemon that was restarted has no record of this run. Answered by `Done` with the file that
+    /// was kept, or `Refused`.
+    Record,
     /// Open a console anew. Answered by `Done` with a descriptor, or `Refused`.
     OpenConsole {
         /// Which console, from 0.
         console: usize,
     },
+    /// Init is asked to end by means that do not tell it why: whether its end is a reboot. Answered by
+    /// `Done`.
+    Asked {
+        /// A reboot, or the end.
+        to_reboot: bool,
+    },
+    /// End the container for good, whatever follows its end otherwise. Answered by its end.
+    Destroy,
     /// Tell the container's terminal its size. Answered by `Done` or `Refused`.
     ResizeConsole {
         /// Which console, from 0.
@@ -70,13 +98,15 @@ pub enum Message {
     Done,
     /// Not done, and why.
     Refused(Failure),
-    /// The container restarted itself; a pidfd of the new init comes along.
-    Rebooted {
+    /// Init ended and the container was started anew; a pidfd of the new init comes along.
+    Restarted {
         /// Init's process ID on the host.
         init: i32,
+        /// How the one before ended.
+        end: End,
     },
     /// Init ended for good; the supervisor ends next.
-    Exited(Exit),
+    Ended(End),
 }
 
 /// What both ends of a link are called.
@@ -84,8 +114,10 @@ pub enum Message {
 pub struct LinkNames {
     /// On the host; None if there is no end.
     pub host: Option<String>,
-    /// In the container.
+    /// In the container, when it was made.
     pub guest: String,
+    /// Its number in the container; None for one that is removed by its end on the host.
+    pub index: Option<u32>,
 }
 
 /// A step that failed: what was attempted, on what, and the errno.
@@ -179,16 +211,27 @@ mod tests {
         let message = Message::Running {
             init: 7,
             consoles: vec!["/dev/pts/3".into()],
-            links: vec![LinkNames { host: None, guest: "eth0".into() }],
+            links: vec![LinkNames { host: None, guest: "eth0".into(), index: Some(2) }],
         };
         send(a.as_fd(), &message, &[a.as_fd()]).unwrap();
-        send(a.as_fd(), &Message::Exited(Exit::Signal(1)), &[]).unwrap();
+        send(a.as_fd(), &Message::Done, &[]).unwrap();
         let (received, fds) = receive::<Message>(b.as_fd()).unwrap().unwrap();
         assert_eq!((received, fds.len()), (message, 1));
         drop(fds);
         let (received, fds) = receive::<Message>(b.as_fd()).unwrap().unwrap();
-        assert_eq!((received, fds.len()), (Message::Exited(Exit::Signal(1)), 0));
+        assert_eq!((received, fds.len()), (Message::Done, 0));
         drop(a);
+        assert!(receive::<Message>(b.as_fd()).unwrap().is_none());
+    }
+
+    #[test]
+    fn the_last_words_are_heard_of_one_that_did_not_listen() {
+        let kind = SockType::SeqPacket;
+        let (a, b) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        send(b.as_fd(), &Request::Go, &[]).unwrap();
+        send(a.as_fd(), &Message::Done, &[]).unwrap();
+        drop(a);
+        assert_eq!(receive::<Message>(b.as_fd()).unwrap().unwrap().0, Message::Done);
         assert!(receive::<Message>(b.as_fd()).unwrap().is_none());
     }
 

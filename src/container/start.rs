@@ -11,6 +11,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::stat::Mode;
 use serde::{Deserialize, Serialize};
 
+use super::domain_log::say;
 use super::links::Links;
 use super::protocol::{Attempt, Failure, LinkNames};
 use super::{child, placement, protocol, user_namespace, volumes};
@@ -106,7 +107,7 @@ impl Child<'_> {
             Err(failure) => {
                 let failure = self.end(failure);
                 if let Err(left) = links.clear() {
-                    eprintln!("nsvirt-lxc: {left}");
+                    say(left);
                 }
                 Err(failure)
             }

@@ -4,27 +4,31 @@
 //! inside, and the end of init, which is left in a file for the daemon that comes next. It has one
 //! thread and waits in one place.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{chdir, setsid};
-use serde::de::DeserializeOwned;
 
+use super::adopt::{self, Loops};
+use super::begin::{Given, Started, hear, start};
 use super::console::Console;
+use super::domain_log::{rotate, say};
+use super::ending::End;
 use super::guard::Guard;
 use super::listener::Listener;
 use super::placement;
-use super::protocol::{self, Attempt, Exit, Failure, Message, Request};
+use super::protocol::{self, Attempt, Failure, LinkNames, Message, Request};
+use super::restarts::Restarts;
 use super::{start, title};
-use crate::plan::{Namespace, Plan};
+use crate::plan::Plan;
 use crate::sys::{self, pidfd, tty};
 
 /// Waits on descriptor 1, a socket of the daemon's, for a container, and runs it.
@@ -35,7 +39,7 @@ pub fn run() -> ExitCode {
     match take_over().and_then(supervise) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("nsvirt-lxc: {failure}");
+            say(failure);
             ExitCode::FAILURE
         }
     }
@@ -59,115 +63,49 @@ fn supervise(daemon: OwnedFd) -> Result<(), Failure> {
         // The daemon needs none any more.
         return Ok(());
     };
-    let started = take_plan(fds).and_then(|(plan, shared)| start(plan, shared, &daemon));
+    let started = Given::take(fds).and_then(|given| start(given, &daemon));
     match started {
-        Ok(Some(Started { plan, listener, consoles, init, guard })) => {
+        Ok(Some(Started { plan, record, listener, consoles, init, loops, guard })) => {
             let daemon = Some(daemon);
             let consoles = consoles.into_iter().map(Some).collect();
-            Supervisor { plan, listener, daemon, consoles, init, guard }.run_and_close()
+            let restarts = Restarts::new(&plan);
+            let supervisor = Supervisor {
+                plan,
+                record,
+                listener,
+                daemon,
+                consoles,
+                init,
+                loops,
+                guard,
+                restarts,
+            };
+            supervisor.run_and_close()
         }
         Ok(None) => Ok(()),
         Err(failure) => {
             let message = Message::Failed(failure.clone());
             if let Err(error) = protocol::send(daemon.as_fd(), &message, &[]) {
-                eprintln!("nsvirt-lxc: cannot tell the daemon: {error}");
+                say(format_args!("cannot tell the daemon: {error}"));
             }
             Err(failure)
         }
     }
-}
-
-fn hear<T: DeserializeOwned>(daemon: &OwnedFd) -> Result<Option<(T, Vec<OwnedFd>)>, Failure> {
-    protocol::receive(daemon.as_fd()).attempt("hear from the daemon", "")
-}
-
-/// The plan, with standard error being the log from here on; and what else there came.
-fn take_plan(fds: Vec<OwnedFd>) -> Result<(Plan, Vec<OwnedFd>), Failure> {
-    let mut fds = fds.into_iter();
-    let missing = || io::Error::from(io::ErrorKind::UnexpectedEof);
-    let plan = fds.next().ok_or_else(missing).attempt("take over the plan", "")?;
-    let log = fds.next().ok_or_else(missing).attempt("take over the log", "")?;
-    sys::fd::become_standard(log.as_fd(), 2).attempt("take over the log", "")?;
-    let mut text = Vec::new();
-    File::from(plan).read_to_end(&mut text).attempt("read the plan", "")?;
-    let plan = serde_json::from_slice(&text).map_err(io::Error::other);
-    Ok((plan.attempt("read the plan", "")?, fds.collect()))
-}
-
-/// A container that runs.
-struct Started {
-    plan: Plan,
-    listener: Listener,
-    consoles: Vec<Console>,
-    init: start::Init,
-    guard: Guard,
-}
-
-/// Starts the container after the daemon's word, or not at all without it.
-///
-/// A daemon that comes after a crash finds a supervisor by its record and its socket. So the
-/// socket is there before the daemon, told so, makes the record, and nothing of the container is
-/// executed before the record is there.
-fn start(plan: Plan, shared: Vec<OwnedFd>, daemon: &OwnedFd) -> Result<Option<Started>, Failure> {
-    enter_shared(&plan.shared_namespaces, shared)?;
-    let child = start::prepare(&plan)?;
-    let listener = Listener::bind(&plan.files.socket)?;
-    match wait_and_go(&plan, child, daemon) {
-        Ok(Some((consoles, init, guard))) => {
-            Ok(Some(Started { plan, listener, consoles, init, guard }))
-        }
-        Ok(None) => listener.close().map(|()| None),
-        Err(failure) => {
-            if let Err(left) = listener.close() {
-                eprintln!("nsvirt-lxc: {left}");
-            }
-            Err(failure)
-        }
-    }
-}
-
-fn wait_and_go(
-    plan: &Plan,
-    child: start::Child<'_>,
-    daemon: &OwnedFd,
-) -> Result<Option<(Vec<Console>, start::Init, Guard)>, Failure> {
-    protocol::send(daemon.as_fd(), &Message::Listening, &[]).attempt("tell the daemon", "")?;
-    let consoles = plan.consoles.iter().map(Console::open).collect::<Result<Vec<_>, _>>()?;
-    let guard = Guard::new(plan.restart_on_reboot || !plan.links.is_empty())?;
-    match hear::<Request>(daemon)? {
-        Some((Request::Go, _)) => Ok(Some((consoles, child.go(&[])?, guard))),
-        // The daemon gave up, or died before it said Go.
-        _ => child.abandon().map(|()| None),
-    }
-}
-
-/// Enters the namespaces that the container takes from elsewhere, for good: children inherit them,
-/// also after a reboot, and they last as long as the supervisor.
-fn enter_shared(kinds: &[Namespace], shared: Vec<OwnedFd>) -> Result<(), Failure> {
-    if kinds.len() != shared.len() {
-        let error = io::Error::from(io::ErrorKind::InvalidInput);
-        return Err(error).attempt("enter shared namespaces", "");
-    }
-    for (kind, namespace) in kinds.iter().zip(shared) {
-        let flag = match kind {
-            Namespace::Network => CloneFlags::CLONE_NEWNET,
-            Namespace::Ipc => CloneFlags::CLONE_NEWIPC,
-            Namespace::Uts => CloneFlags::CLONE_NEWUTS,
-        };
-        setns(namespace, flag).attempt("enter the shared namespace", kind.file())?;
-    }
-    Ok(())
 }
 
 struct Supervisor {
     plan: Plan,
+    /// The daemon's record of this run, as it was at the start or when devices last came or went.
+    record: OwnedFd,
     listener: Listener,
     /// The daemon, while one is connected.
     daemon: Option<OwnedFd>,
     /// The host's side of each console; one that failed is given up, the container goes on.
     consoles: Vec<Option<Console>>,
     init: start::Init,
+    loops: Loops,
     guard: Guard,
+    restarts: Restarts,
 }
 
 /// What woke the supervisor.
@@ -193,32 +131,30 @@ impl Supervisor {
         placement::join_v2(&self.plan.placement.supervisor_v2)?;
         self.guard.lower()?;
         loop {
-            let events = self.wait().attempt("wait for events", "")?;
-            for (number, _) in events.consoles.iter().enumerate().filter(|(_, ready)| **ready) {
-                self.relay(number);
-            }
-            if events.daemon_spoke {
-                self.hear();
-            }
-            if events.daemon_connects {
-                self.accept();
-            }
+            let events = self.wait(None).attempt("wait for events", "")?;
+            self.attend(&events);
             if events.init_ended {
                 let exit = pidfd::wait(self.init.pidfd.as_fd()).attempt("wait for", "init")?;
                 self.drain();
                 self.clear_links();
-                if !self.restart(exit) {
-                    return self.finish(exit);
+                let end = self.restarts.judge(exit);
+                say(&end);
+                if let Some(end) = self.restart(end)? {
+                    return self.finish(end);
                 }
             }
         }
     }
 
-    fn wait(&self) -> io::Result<Events> {
+    /// Waits until there is something to do, or, when init has ended already, at most so long.
+    fn wait(&self, without_init: Option<Duration>) -> io::Result<Events> {
         let readable = PollFlags::POLLIN;
         let nothing = PollFlags::empty();
         let mut fds = vec![
-            PollFd::new(self.init.pidfd.as_fd(), readable),
+            match without_init {
+                None => PollFd::new(self.init.pidfd.as_fd(), readable),
+                Some(_) => PollFd::new(self.listener.as_fd(), nothing),
+            },
             PollFd::new(self.listener.as_fd(), readable),
             match &self.daemon {
                 Some(daemon) => PollFd::new(daemon.as_fd(), readable),
@@ -228,7 +164,10 @@ impl Supervisor {
         for (console, terminal) in self.consoles.iter().zip(&self.init.terminals) {
             fds.extend(console.iter().flat_map(|console| console.interest(terminal)));
         }
-        match poll(&mut fds, PollTimeout::NONE) {
+        // Rounded up, so that the time is over when it says so.
+        let limit = without_init.map(|it| it.as_nanos().div_ceil(1_000_000).try_into());
+        let limit = limit.map_or(PollTimeout::NONE, |it| it.unwrap_or(PollTimeout::MAX));
+        match poll(&mut fds, limit) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
@@ -250,6 +189,18 @@ impl Supervisor {
         })
     }
 
+    fn attend(&mut self, events: &Events) {
+        for (number, _) in events.consoles.iter().enumerate().filter(|(_, ready)| **ready) {
+            self.relay(number);
+        }
+        if events.daemon_spoke {
+            self.hear();
+        }
+        if events.daemon_connects {
+            self.accept();
+        }
+    }
+
     /// Moves bytes of one console; one that fails is closed and the rest goes on.
     fn relay(&mut self, number: usize) {
         let (Some(slot), Some(terminal)) =
@@ -258,7 +209,7 @@ impl Supervisor {
             return;
         };
         if let Some(Err(error)) = slot.as_mut().map(|console| console.relay(terminal)) {
-            eprintln!("nsvirt-lxc: console {number} is given up: {error}");
+            say(format_args!("console {number} is given up: {error}"));
             *slot = None;
         }
     }
@@ -282,26 +233,45 @@ impl Supervisor {
             return;
         }
         if let Err(left) = self.guard.raise().and_then(|()| self.init.links.clear()) {
-            eprintln!("nsvirt-lxc: {left}");
+            say(left);
         }
     }
 
-    /// A PID namespace whose init was killed by SIGHUP is one that was asked to `reboot(2)`.
-    fn restart(&mut self, exit: Exit) -> bool {
-        if !self.plan.restart_on_reboot || exit != Exit::Signal(Signal::SIGHUP as i32) {
-            return false;
+    /// Starts the container anew if that follows from the end of its init; otherwise gives the end
+    /// back, which is final.
+    fn restart(&mut self, end: End) -> Result<Option<End>, Failure> {
+        let Some(wait) = self.restarts.wait(end.cause) else { return Ok(Some(end)) };
+        self.pause(wait).attempt("wait for events", "")?;
+        if self.restarts.are_forbidden() {
+            return Ok(Some(end));
         }
+        rotate(&self.plan.files.log);
+        say("starting up anew");
         let restarted = self.restarted();
         match restarted.and_then(|init| self.guard.lower().map(|()| init)) {
             Ok(init) => {
                 self.init = init;
-                let message = Message::Rebooted { init: self.init.pid };
-                self.tell(&message, true);
-                true
+                self.restarts.started();
+                self.tell(&Message::Restarted { init: self.init.pid, end }, true);
+                Ok(None)
             }
             Err(failure) => {
-                eprintln!("nsvirt-lxc: the container asked to reboot: {failure}");
-                false
+                say(format_args!("it was not started anew: {failure}"));
+                Ok(Some(End { not_restarted: Some(failure), ..end }))
+            }
+        }
+    }
+
+    /// Lets time pass without a container, until the daemon wants it destroyed. What the daemon has
+    /// said before init ended is heard in any case.
+    fn pause(&mut self, wait: Duration) -> io::Result<()> {
+        let until = Instant::now() + wait;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let events = self.wait(Some(left))?;
+            self.attend(&events);
+            if self.restarts.are_forbidden() || left.is_zero() && !events.daemon_spoke {
+                return Ok(());
             }
         }
     }
@@ -315,39 +285,62 @@ impl Supervisor {
     }
 
     /// Leaves the end of init for a daemon that may not be there now, and tells one that is.
-    fn finish(&mut self, exit: Exit) -> Result<(), Failure> {
+    fn finish(&mut self, end: End) -> Result<(), Failure> {
         let file = &self.plan.files.exit;
-        let text = serde_json::to_vec(&exit).map_err(io::Error::other).attempt("write", "")?;
-        fs::write(file, text).attempt("write", file.display())?;
-        self.tell(&Message::Exited(exit), false);
-        Ok(())
+        let text = serde_json::to_vec(&end).map_err(io::Error::other).attempt("write", "")?;
+        let written = fs::write(file, text).attempt("write", file.display());
+        self.tell(&Message::Ended(end), false);
+        written
     }
 
     fn accept(&mut self) {
         match self.listener.accept() {
             Ok(Some(daemon)) => self.daemon = Some(daemon),
             Ok(None) => {}
-            Err(error) => eprintln!("nsvirt-lxc: cannot accept the daemon: {error}"),
+            Err(error) => say(format_args!("cannot accept the daemon: {error}")),
         }
     }
 
     fn hear(&mut self) {
         let Some(daemon) = &self.daemon else { return };
         match protocol::receive::<Request>(daemon.as_fd()) {
-            Ok(Some((request, _))) => self.answer(request),
+            Ok(Some((request, fds))) => self.answer(request, fds),
             Ok(None) => self.daemon = None,
             Err(error) => {
-                eprintln!("nsvirt-lxc: cannot understand the daemon: {error}");
+                say(format_args!("cannot understand the daemon: {error}"));
                 self.daemon = None;
             }
         }
     }
 
-    fn answer(&mut self, request: Request) {
+    fn answer(&mut self, request: Request, fds: Vec<OwnedFd>) {
         match request {
+            Request::TellPlan => match adopt::written(&self.plan) {
+                Ok(plan) => self.send(&Message::Done, &[plan.as_fd()]),
+                Err(failure) => self.send(&Message::Refused(failure), &[]),
+            },
+            Request::Adopt { init, links } => match self.adopt(init, links, fds) {
+                Ok(()) => self.send(&Message::Done, &[]),
+                Err(failure) => self.send(&Message::Refused(failure), &[]),
+            },
             // What comes before it runs was heard.
             Request::Prepare => {}
             Request::Go | Request::Attach => self.announce_running(),
+            Request::Record => match self.record.try_clone().attempt("hand out the record", "") {
+                Ok(record) => self.send(&Message::Done, &[record.as_fd()]),
+                Err(failure) => self.send(&Message::Refused(failure), &[]),
+            },
+            Request::Asked { to_reboot } => {
+                self.restarts.asked(to_reboot);
+                self.send(&Message::Done, &[]);
+            }
+            Request::Destroy => {
+                self.restarts.forbid();
+                // The one that the daemon knows may not be the last.
+                if let Err(error) = pidfd::kill(self.init.pidfd.as_fd()) {
+                    say(format_args!("cannot kill init: {error}"));
+                }
+            }
             Request::OpenConsole { console } => match self.open_console(console) {
                 Ok(client) => self.send(&Message::Done, &[client.as_fd()]),
                 Err(failure) => self.send(&Message::Refused(failure), &[]),
@@ -364,6 +357,22 @@ impl Supervisor {
                 }
             }
         }
+    }
+
+    /// Goes on by another plan, unless what it says was done to a container that is no more.
+    fn adopt(
+        &mut self,
+        init: i32,
+        links: Vec<LinkNames>,
+        fds: Vec<OwnedFd>,
+    ) -> Result<(), Failure> {
+        if init != self.init.pid {
+            let attempt = "change its devices: the container has restarted itself meanwhile";
+            return Err(Failure { attempt: attempt.to_owned(), path: String::new(), errno: 0 });
+        }
+        let Self { plan, init, guard, loops, .. } = self;
+        (self.plan, self.record) = adopt::adopt(plan, init, guard, loops, links, fds)?;
+        Ok(())
     }
 
     fn open_console(&self, number: usize) -> Result<OwnedFd, Failure> {
@@ -396,7 +405,7 @@ impl Supervisor {
         if let Some(daemon) = &self.daemon
             && let Err(error) = protocol::send(daemon.as_fd(), message, fds)
         {
-            eprintln!("nsvirt-lxc: the daemon is gone: {error}");
+            say(format_args!("the daemon is gone: {error}"));
             self.daemon = None;
         }
     }

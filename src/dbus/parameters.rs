@@ -1,17 +1,16 @@
 //! libvirt's typed parameters as dictionaries of variants.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use zbus::{Message, OwnedVariant, Variant};
 
 use super::fault::{Fault, arguments};
-use crate::driver::Value;
+use crate::driver::{Parameters, Value};
 
 /// The body of a reply.
-pub(super) fn dictionary(
-    parameters: impl IntoIterator<Item = (impl Into<String>, Value)>,
-) -> HashMap<String, Variant<'static>> {
-    parameters.into_iter().map(|(name, value)| (name.into(), variant(value))).collect()
+pub(super) fn dictionary(parameters: Parameters) -> HashMap<Cow<'static, str>, Variant<'static>> {
+    parameters.into_iter().map(|(name, value)| (name, variant(value))).collect()
 }
 
 fn variant(value: Value) -> Variant<'static> {

@@ -5,7 +5,7 @@ use tokio::sync::broadcast::error::RecvError;
 use zbus::{Connection, Message, ObjectPath};
 
 use super::object::{CONNECT, domain_path};
-use super::{connect, domain};
+use super::{connect, console, domain};
 use crate::driver::{Event, EventKind};
 
 /// Sends every event as its signal, in order, until the driver is gone.
@@ -37,6 +37,15 @@ fn signal(event: &Event) -> zbus::Result<Message> {
             Message::signal(CONNECT, connect::INTERFACE, "DomainEvent").build(&(path, kind, detail))
         }
         EventKind::Reboot => Message::signal(path, domain::INTERFACE, "Reboot").build(&()),
+        EventKind::DeviceAdded { alias } => {
+            Message::signal(path, domain::INTERFACE, "DeviceAdded").build(alias)
+        }
+        EventKind::DeviceRemoved { alias } => {
+            Message::signal(path, domain::INTERFACE, "DeviceRemoved").build(alias)
+        }
+        EventKind::End(end) => {
+            Message::signal(path, console::INTERFACE, "Ended").build(&console::facts(end))
+        }
         EventKind::Metadata { kind, uri } => {
             Message::signal(path, domain::INTERFACE, "MetadataChange").build(&(kind, uri))
         }

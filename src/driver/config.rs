@@ -197,6 +197,16 @@ impl Paths {
         self.etc.join("lxc/autostart")
     }
 
+    /// Programs that are called as domains come and go, `lxc` and `lxc.d/`.
+    pub fn hooks(&self) -> PathBuf {
+        self.etc.join("hooks")
+    }
+
+    /// How domains ended last, `UUID.json`.
+    pub fn endings(&self) -> PathBuf {
+        self.lib.join("endings")
+    }
+
     /// Records, sockets and exits of what runs, `UUID.*`.
     pub fn runs(&self) -> PathBuf {
         self.run.join("lxc")

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::lifecycle::{Operation, Standing, State, Transition, admit, not_running};
 use super::supervisor::Supervisor;
 use crate::cgroup::Group;
+use crate::container::protocol::End;
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::Domain as Document;
 
@@ -38,6 +39,8 @@ pub struct Snapshot {
     pub state: State,
     /// libvirt's reason for that state.
     pub reason: i32,
+    /// How init ended last, until it is started again.
+    pub end: Option<End>,
     /// Whether it starts with the daemon.
     pub autostart: bool,
 }
@@ -118,6 +121,7 @@ impl Domain {
             live: None,
             state: State::Shutoff,
             reason: 0,
+            end: None,
             autostart: false,
         };
         Self {
@@ -159,6 +163,16 @@ impl Domain {
                 ),
             )
         })
+    }
+
+    /// The same without a time limit, for what must be done whoever has the turn now.
+    pub(super) async fn patient_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        loop {
+            match self.turn().await {
+                Ok(turn) => return turn,
+                Err(error) => tracing::warn!("{error}"),
+            }
+        }
     }
 
     /// Waits for the turn to change this domain and asks whether an operation is admitted then.

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::lifecycle::Lifecycle;
+use crate::container::protocol::End;
 
 /// Something that happened to a domain, in the order in which it happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,18 @@ pub enum EventKind {
     Lifecycle(Lifecycle),
     /// The container restarted itself.
     Reboot,
+    /// A device came while it runs.
+    DeviceAdded {
+        /// The device's name.
+        alias: String,
+    },
+    /// A device went while it runs.
+    DeviceRemoved {
+        /// The device's name.
+        alias: String,
+    },
+    /// Init ended, and how; before the step of the life cycle, or the reboot, that this is.
+    End(End),
     /// Its title, description, or an element of its metadata was set or taken away.
     Metadata {
         /// libvirt's number (`virDomainMetadataType`).

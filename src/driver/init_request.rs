@@ -8,7 +8,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
@@ -29,29 +29,73 @@ pub(super) enum Wish {
 pub(super) const VIA_INITCTL: u32 = 4;
 pub(super) const VIA_SIGNAL: u32 = 8;
 
-/// Asks init; the flags choose the way, none of them means whichever works.
-pub(super) fn ask(init: &Init, wish: Wish, flags: u32) -> Result<()> {
+/// How an init can be asked.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// Through the FIFO of a System V init.
+    Initctl(fs::File),
+    /// By a signal that this init takes for the wish.
+    Signal(i32),
+    /// By a signal that ends it, and what is to follow is for its supervisor to know.
+    End(i32),
+}
+
+/// Finds the way; the flags choose it, none of them means whichever works.
+pub(super) fn way(init: &Init, wish: Wish, flags: u32) -> Result<Way> {
     let kind = Kind::of(init.pid)?;
-    let initctl = flags == 0 && kind == Kind::Other || flags & VIA_INITCTL != 0;
-    if initctl && let Some(fifo) = open_initctl(init.pid)? {
-        return write_initctl(fifo, wish);
+    let initctl = flags == 0 && !matches!(kind, Kind::Systemd | Kind::Busybox);
+    if (initctl || flags & VIA_INITCTL != 0)
+        && let Some(fifo) = open_initctl(init.pid)?
+    {
+        return Ok(Way::Initctl(fifo));
     }
     if flags == VIA_INITCTL {
         return Err(unsupported("the container has no initctl FIFO to ask its init through"));
     }
-    let signal = kind.signal(wish);
-    if !handles(init.pid, signal)? {
-        return Err(unsupported(format!(
-            "the container's init has no handler for signal {signal}, which would ask it to {}: \
-             use destroy",
-            match wish {
-                Wish::PowerOff => "shut down",
-                Wish::Reboot => "reboot",
-            }
-        )));
+    let ways = kind.signals(wish);
+    for way in &ways {
+        if let Way::Signal(signal) | Way::End(signal) = way
+            && handles(init.pid, *signal)?
+        {
+            return Ok(match way {
+                Way::End(signal) if wish == Wish::Reboot => Way::End(*signal),
+                _ => Way::Signal(*signal),
+            });
+        }
     }
-    pidfd::send_signal(init.pidfd.as_fd(), signal)
-        .map_err(|e| Error::system("cannot signal the container's init", e))
+    let wish = match wish {
+        Wish::PowerOff => "shut down",
+        Wish::Reboot => "reboot",
+    };
+    Err(unsupported(match signals(&ways) {
+        None => format!("the container's init knows no signal that asks it to {wish}: use destroy"),
+        Some(signals) => format!(
+            "the container's init has no handler for signal {signals}, which would ask it to \
+             {wish}: use destroy"
+        ),
+    }))
+}
+
+fn signals(ways: &[Way]) -> Option<String> {
+    let numbers = ways.iter().filter_map(|way| match way {
+        Way::Signal(signal) | Way::End(signal) => Some(signal.to_string()),
+        Way::Initctl(_) => None,
+    });
+    let numbers: Vec<String> = numbers.collect();
+    (!numbers.is_empty()).then(|| numbers.join(" or "))
+}
+
+impl Way {
+    /// Asks init.
+    pub(super) fn ask(self, init: &Init, wish: Wish) -> Result<()> {
+        match self {
+            Self::Initctl(fifo) => write_initctl(fifo, wish),
+            Self::Signal(signal) | Self::End(signal) => {
+                pidfd::send_signal(init.pidfd.as_fd(), signal)
+                    .map_err(|e| Error::system("cannot signal the container's init", e))
+            }
+        }
+    }
 }
 
 /// Kinds of init that understand different signals.
@@ -59,6 +103,9 @@ pub(super) fn ask(init: &Init, wish: Wish, flags: u32) -> Result<()> {
 enum Kind {
     Systemd,
     Busybox,
+    /// System V's, or another program of that name.
+    Init,
+    Runit,
     Other,
 }
 
@@ -74,23 +121,36 @@ impl Kind {
 
     fn from(program: &Path, first: &[u8]) -> Self {
         let name = program.file_name().unwrap_or_default().as_encoded_bytes();
-        if name.starts_with(b"systemd") {
-            Self::Systemd
-        } else if name.starts_with(b"busybox") && (first.ends_with(b"/init") || first == b"init") {
-            Self::Busybox
-        } else {
-            Self::Other
+        // A file that was replaced since, by an upgrade inside.
+        let name = name.strip_suffix(b" (deleted)").unwrap_or(name);
+        match name {
+            b"init" => Self::Init,
+            b"runit" | b"runit-init" => Self::Runit,
+            _ if name.starts_with(b"systemd") => Self::Systemd,
+            _ if name.starts_with(b"busybox")
+                && (first.ends_with(b"/init") || first == b"init") =>
+            {
+                Self::Busybox
+            }
+            _ => Self::Other,
         }
     }
 
-    /// systemd(1) "Signals"; busybox init's halt, reboot and poweroff signals.
-    fn signal(self, wish: Wish) -> i32 {
+    /// The signals in question, the best first: of systemd(1) "Signals"; busybox init's for halt
+    /// and reboot. runit takes none: it blocks those that it does not know. System V's reloads its
+    /// table at SIGHUP, and so do many programs, but for those without a way to end there is only
+    /// libvirt's.
+    fn signals(self, wish: Wish) -> Vec<Way> {
+        const HUP: i32 = Signal::SIGHUP as i32;
+        const TERM: i32 = Signal::SIGTERM as i32;
         match (self, wish) {
-            (Self::Systemd, Wish::PowerOff) => nix::libc::SIGRTMIN() + 4,
-            (Self::Systemd, Wish::Reboot) => nix::libc::SIGRTMIN() + 5,
-            (Self::Busybox, Wish::PowerOff) => Signal::SIGUSR2 as i32,
-            (Self::Busybox, Wish::Reboot) | (Self::Other, Wish::PowerOff) => Signal::SIGTERM as i32,
-            (Self::Other, Wish::Reboot) => Signal::SIGHUP as i32,
+            (Self::Systemd, Wish::PowerOff) => vec![Way::Signal(nix::libc::SIGRTMIN() + 4)],
+            (Self::Systemd, Wish::Reboot) => vec![Way::Signal(nix::libc::SIGRTMIN() + 5)],
+            (Self::Busybox, Wish::PowerOff) => vec![Way::Signal(Signal::SIGUSR2 as i32)],
+            (Self::Busybox, Wish::Reboot) => vec![Way::Signal(TERM)],
+            (Self::Runit, _) => Vec::new(),
+            (Self::Init, _) | (Self::Other, Wish::PowerOff) => vec![Way::End(TERM)],
+            (Self::Other, Wish::Reboot) => vec![Way::End(TERM), Way::Signal(HUP)],
         }
     }
 }
@@ -112,12 +172,15 @@ fn catches(status: &str, signal: i32) -> bool {
     })
 }
 
+/// Where a System V init has its FIFO, below its root.
+const INITCTL: [&str; 3] = ["run/initctl", "dev/initctl", "etc/.initctl"];
+
 /// Opens the FIFO of a System V init. Paths inside are the container's to choose, so links in
 /// them are followed within its root only, and what is no FIFO with a reader is none.
 fn open_initctl(pid: u32) -> Result<Option<fs::File>> {
     let failed = |e: io::Error| Error::system("cannot look for the container's initctl", e);
     let root = fs::File::open(format!("/proc/{pid}/root")).map_err(failed)?;
-    for path in ["run/initctl", "dev/initctl", "etc/.initctl"] {
+    for path in INITCTL {
         let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
         let how = OpenHow::new()
             .flags(flags)
@@ -127,7 +190,12 @@ fn open_initctl(pid: u32) -> Result<Option<fs::File>> {
             continue;
         };
         let file = fs::File::from(fd);
-        if file.metadata().map_err(failed)?.file_type().is_fifo() {
+        let found = file.metadata().map_err(failed)?;
+        let is_hosts = |host: fs::Metadata| (host.dev(), host.ino()) == (found.dev(), found.ino());
+        // A container whose root is the host's own, or shares its /run.
+        if found.file_type().is_fifo()
+            && !fs::metadata(Path::new("/").join(path)).is_ok_and(is_hosts)
+        {
             return Ok(Some(file));
         }
     }
@@ -165,6 +233,21 @@ mod tests {
         assert_eq!(kind("/bin/busybox", "/sbin/init"), Kind::Busybox);
         assert_eq!(kind("/bin/busybox", "/bin/sh"), Kind::Other);
         assert_eq!(kind("/usr/bin/python3.11", "python3"), Kind::Other);
+        assert_eq!(kind("/usr/lib/systemd/systemd (deleted)", "/sbin/init"), Kind::Systemd);
+        assert_eq!(kind("/usr/sbin/init (deleted)", "init"), Kind::Init);
+        assert_eq!(kind("/usr/bin/runit", "runit"), Kind::Runit);
+    }
+
+    #[test]
+    fn each_kind_has_its_words() {
+        let words = |kind: Kind, wish| signals(&kind.signals(wish)).unwrap_or_default();
+        assert_eq!(words(Kind::Systemd, Wish::PowerOff), "38");
+        assert_eq!(words(Kind::Systemd, Wish::Reboot), "39");
+        assert_eq!(words(Kind::Busybox, Wish::PowerOff), "12");
+        assert_eq!(words(Kind::Busybox, Wish::Reboot), "15");
+        assert_eq!(words(Kind::Init, Wish::Reboot), "15");
+        assert_eq!(words(Kind::Runit, Wish::PowerOff), "");
+        assert_eq!(words(Kind::Other, Wish::Reboot), "15 or 1");
     }
 
     #[test]

@@ -73,8 +73,10 @@ pub enum Operation {
     UseLive,
     /// Init ended on its own.
     End,
-    /// The supervisor died, and the container with it.
+    /// Init was killed.
     Crash,
+    /// The supervisor died, and the container with it, or could not start it anew.
+    Fail,
 }
 
 /// What follows from an operation that is admitted.
@@ -105,7 +107,9 @@ pub enum Lifecycle {
     ShutDown,
     /// It was ended from outside.
     Destroyed,
-    /// It ended because its supervisor did.
+    /// Init was killed.
+    Crashed,
+    /// It ended because its supervisor did, or could not go on.
     Failed,
 }
 
@@ -121,6 +125,7 @@ impl Lifecycle {
             Self::Resumed => (4, 0),
             Self::ShutDown => (5, 0),
             Self::Destroyed => (5, 1),
+            Self::Crashed => (5, 2),
             Self::Failed => (5, 5),
         }
     }
@@ -168,14 +173,16 @@ pub fn admit(standing: Standing, operation: Operation) -> Result<Transition, Err
             | Op::Resume
             | Op::UseLive
             | Op::End
-            | Op::Crash,
+            | Op::Crash
+            | Op::Fail,
             State::Shutoff,
         ) => Err(not_running()),
 
         (Op::Shutdown | Op::Reboot | Op::UseLive, State::Running | State::Paused) => stay,
         (Op::Destroy, State::Running | State::Paused) => stop(Lifecycle::Destroyed),
         (Op::End, State::Running | State::Paused) => stop(Lifecycle::ShutDown),
-        (Op::Crash, State::Running | State::Paused) => stop(Lifecycle::Failed),
+        (Op::Crash, State::Running | State::Paused) => stop(Lifecycle::Crashed),
+        (Op::Fail, State::Running | State::Paused) => stop(Lifecycle::Failed),
 
         (Op::Suspend, State::Running) => turn(State::Paused, Lifecycle::Suspended),
         (Op::Suspend, State::Paused) => stay,
@@ -225,6 +232,7 @@ mod tests {
             UseLive,
             End,
             Crash,
+            Fail,
         ])
     }
 

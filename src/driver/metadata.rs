@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::domain::{Domain, Snapshot};
 use super::impact::{AFFECT_CONFIG, AFFECT_LIVE, Impact};
-use super::lifecycle::Operation;
-use super::store::Record;
+use super::lifecycle::{Operation, State};
+use super::records::Record;
 use super::{Driver, EventKind, check_flags};
 use crate::error::{Error, ErrorCode, ErrorDomain, Result};
 use crate::model::{Domain as Document, NewPiece, Piece};
@@ -107,7 +107,8 @@ impl Driver {
         let recorded = domain.run().and_then(|run| {
             let group = run.group.path().to_owned();
             let (supervisor, reason) = (live.id, before.reason);
-            self.store.record(&Record { supervisor, reason, group, live: live.clone() })
+            let paused = before.state == State::Paused;
+            self.store.record(&Record { supervisor, paused, reason, group, live: live.clone() })
         });
         if let Err(error) = recorded {
             let old = before.definition.clone().filter(|_| changed);

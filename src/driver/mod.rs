@@ -7,20 +7,28 @@
 
 mod client;
 mod config;
+mod devices;
 mod domain;
+mod endings;
 mod event;
+mod helper;
+mod hooks;
 mod host;
+mod images;
 mod impact;
 mod init_request;
-mod interfaces;
 pub mod lifecycle;
+mod links;
 mod metadata;
 mod namespaces;
 mod native;
 mod open;
 mod operations;
 mod pid_file;
+mod plug;
 mod program;
+mod records;
+mod recover;
 mod registry;
 mod run;
 mod schema;
@@ -33,17 +41,18 @@ mod tuning;
 mod vcpus;
 
 pub use crate::cgroup::{BlockUsage, CpuTime};
+pub use crate::container::protocol::{Cause, End, Exit};
+pub use crate::network::Traffic;
 pub use client::Client;
 pub use config::{Config, Paths, Sockets};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
 pub use host::{Cache, Cell, Cpu, CpuMap, NodeInfo, Pages, Topology};
-pub use interfaces::{Addresses, Direction, Traffic};
 pub use lifecycle::Lifecycle;
+pub use links::LinkAddresses;
 pub use metadata::Metadata;
 pub use native::Converted;
 pub use operations::{ConsoleSize, Info};
-pub use statistics::Statistics;
 pub use tuning::{Parameters, Value};
 pub use vcpus::Pins;
 
@@ -72,6 +81,7 @@ pub struct Driver {
     store: store::Store,
     systemd: Option<systemd::Systemd>,
     pid_files: pid_file::PidFiles,
+    hooks: hooks::Hooks,
     registry: registry::Registry,
     events: broadcast::Sender<Event>,
     /// Held for the driver's life: one daemon per run directory.
@@ -225,6 +235,9 @@ impl Driver {
             match self.store.set_aside_overlays(domain.uuid) {
                 Ok(overlays) => remove(overlays.into_iter().collect()),
                 Err(error) => tracing::error!("after the end of '{}': {error}", domain.name),
+            }
+            if let Err(error) = self.store.forget_ending(domain.uuid) {
+                tracing::error!("after the end of '{}': {error}", domain.name);
             }
         }
         // Last: from here on somebody may use its UUID anew.

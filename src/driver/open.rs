@@ -10,18 +10,23 @@ use tokio::sync::broadcast;
 
 use super::config::{Config, Paths};
 use super::domain::{Domain, Run};
+use super::endings::{shutoff_reason, what_ended};
+use super::hooks::{Hook, Hooks};
 use super::lifecycle::State;
 use super::pid_file::PidFiles;
+use super::plug::plan_of;
 use super::program::Program;
+use super::records::Record;
 use super::run::{meet, reason};
 use super::spare::Spare;
-use super::store::{Record, Store};
+use super::store::Store;
 use super::supervisor::{Process, Supervisor};
 use super::systemd::Systemd;
 use super::{Driver, EVENT_BACKLOG, host, registry};
 use crate::cgroup::{Group, Layout};
 use crate::container::protocol::Request;
 use crate::error::{Error, ErrorCode, Result};
+use crate::model::Domain as Document;
 
 /// How long a supervisor that is ending may take for the rest of it.
 const END_PATIENCE: Duration = Duration::from_secs(5);
@@ -54,6 +59,7 @@ impl Driver {
             store,
             systemd: systemd(config, paths).await?,
             pid_files: PidFiles::of(config, paths),
+            hooks: Hooks::new(paths.hooks()),
             registry: registry::Registry::default(),
             events: broadcast::Sender::new(EVENT_BACKLOG),
             _lock: lock,
@@ -76,10 +82,18 @@ impl Driver {
     fn load(&self) -> Result<()> {
         for (document, autostart) in self.store.definitions()? {
             match self.registry.claim(document.uuid, &document.name) {
-                Ok(domain) => domain.publish(|snapshot| {
-                    snapshot.definition = Some(Arc::new(document));
-                    snapshot.autostart = autostart;
-                }),
+                Ok(domain) => {
+                    let ending = self.store.ending(domain.uuid).unwrap_or_else(|error| {
+                        tracing::error!("{error}");
+                        None
+                    });
+                    domain.publish(|snapshot| {
+                        snapshot.definition = Some(Arc::new(document));
+                        snapshot.autostart = autostart;
+                        snapshot.reason = ending.as_ref().map_or(0, |ending| ending.reason);
+                        snapshot.end = ending.and_then(|ending| ending.end);
+                    });
+                }
                 Err(error) => tracing::error!("skipping a definition: {error}"),
             }
         }
@@ -94,41 +108,58 @@ impl Driver {
                 tracing::error!("cannot take over domain '{name}': {error}");
             }
         }
-        Ok(())
+        self.recover().await
     }
 
-    async fn take_over(self: &Arc<Self>, record: Record) -> Result<()> {
-        let Record { supervisor, reason, group, mut live } = record;
+    pub(super) async fn take_over(self: &Arc<Self>, record: Record) -> Result<()> {
+        let Record { supervisor, paused: was_paused, reason, group, mut live } = record;
         let domain = self.registry.claim(live.uuid, &live.name)?;
         let group = Group::at(&self.layout, group);
-        let socket = self.store.run_files(live.uuid).socket;
+        let socket = self.store.run_files(live.uuid, &live.name).socket;
         let connected = supervisor.map(|pid| Supervisor::connect(pid, &socket)).transpose()?;
         let Some(supervisor) = connected.flatten() else {
-            return self.bury(&domain, supervisor, group).await;
+            return self.bury(&domain, supervisor, group, &live).await;
         };
         let run = Arc::new(Run::new(supervisor, group.clone()));
         domain.set_run(Some(run.clone()));
         // Nothing is published before it answers, so that its end meanwhile is ours to clear.
         let watch = tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
         live.id = Some(run.supervisor.pid);
+        match plan_of(&run).await {
+            Ok(plan) => plan.correct(&mut live),
+            Err(error) => tracing::debug!("domain '{}' says nothing: {error}", domain.name),
+        }
         if let Err(error) = meet(&run, &Request::Attach, &mut live).await {
             watch.abort();
             domain.set_run(None);
             tracing::warn!("domain '{}' did not survive: {error}", domain.name);
             run.supervisor.process.kill()?;
-            return self.bury(&domain, live.id, group).await;
+            return self.bury(&domain, live.id, group, &live).await;
         }
         let paused = run.group.is_frozen()?;
+        // Somebody may have stopped it, or let it go on, while no daemon was there.
+        let reason = match paused {
+            _ if paused == was_paused => reason,
+            true => reason::PAUSED_USER,
+            false => reason::RUNNING_UNPAUSED,
+        };
         domain.publish(|snapshot| {
             snapshot.live = Some(Arc::new(live));
             snapshot.state = if paused { State::Paused } else { State::Running };
             snapshot.reason = reason;
         });
+        self.call_meanwhile(Hook::Reconnect, &domain, &run);
         Ok(())
     }
 
     /// Clears up after a container that ended while no daemon was there, or never began.
-    async fn bury(&self, domain: &Domain, pid: Option<u32>, group: Group) -> Result<()> {
+    async fn bury(
+        &self,
+        domain: &Domain,
+        pid: Option<u32>,
+        group: Group,
+        live: &Document,
+    ) -> Result<()> {
         if let Some(pid) = pid.filter(|pid| group.has_supervisor(*pid))
             && let Ok(Some(dying)) = Process::open(pid)
         {
@@ -138,12 +169,9 @@ impl Driver {
                 dying.ended().await;
             }
         }
-        let exited = self.store.run_files(domain.uuid).exit.exists();
-        self.clear_host(domain, &group, pid).await?;
-        domain.publish(|snapshot| {
-            snapshot.reason =
-                if exited { reason::SHUTOFF_SHUTDOWN } else { reason::SHUTOFF_FAILED };
-        });
+        let end = self.end_of_run(domain);
+        self.clear_host(domain, &group, pid, live).await?;
+        self.publish_end(domain, shutoff_reason(what_ended(end.as_ref())), end);
         self.release(domain);
         Ok(())
     }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::domain::Domain;
-use super::init_request::{self, VIA_INITCTL, VIA_SIGNAL, Wish};
+use super::init_request::{self, VIA_INITCTL, VIA_SIGNAL, Way, Wish};
 use super::lifecycle::{Operation, State};
+use super::records::Record;
 use super::run::reason;
-use super::store::Record;
 use super::supervisor::unexpected;
 use super::{Driver, check_flags, schema};
 use crate::container::protocol::{Message, Request};
@@ -161,7 +161,7 @@ impl Driver {
         let (_turn, _) = domain.job(Operation::Destroy).await?;
         let run = domain.run()?;
         self.end(domain, &run).await?;
-        self.finish(domain, &run, Operation::Destroy).await;
+        self.finish(domain, &run, Operation::Destroy, None).await;
         Ok(())
     }
 
@@ -188,12 +188,14 @@ impl Driver {
         };
         check_flags(flags, VIA_INITCTL | VIA_SIGNAL, function)?;
         let (_turn, _) = domain.job(operation).await?;
-        match domain.run()?.init() {
-            Some(init) => init_request::ask(&init, wish, flags),
-            None => {
-                Err(Error::new(ErrorCode::OperationInvalid, "Init process ID is not yet known"))
-            }
-        }
+        let init = domain.run()?.init().ok_or_else(|| {
+            Error::new(ErrorCode::OperationInvalid, "Init process ID is not yet known")
+        })?;
+        let way = init_request::way(&init, wish, flags)?;
+        // What was asked for before counts no more.
+        let to_reboot = matches!(way, Way::End(_));
+        self.request(domain, &Request::Asked { to_reboot }).await?;
+        way.ask(&init, wish)
     }
 
     /// Sends a signal to init, which is process 1; others have no number on which two sides agree.
@@ -266,7 +268,8 @@ impl Driver {
             Some(live) => {
                 let group = domain.run()?.group.path().to_owned();
                 let live = (**live).clone();
-                self.store.record(&Record { supervisor: live.id, reason, group, live })
+                let paused = state == State::Paused;
+                self.store.record(&Record { supervisor: live.id, paused, reason, group, live })
             }
             None => Ok(()),
         }

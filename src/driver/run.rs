@@ -6,18 +6,22 @@ use std::time::Duration;
 
 use super::Driver;
 use super::domain::{Domain, Run};
+use super::endings::{Ending, shutoff_reason, what_ended};
 use super::event::EventKind;
+use super::hooks::Hook;
 use super::host::present;
-use super::lifecycle::{Operation, State};
-use super::store::Record;
+use super::images;
+use super::lifecycle::{Lifecycle, Operation, State};
+use super::records::Record;
+use super::store::Store;
 use super::supervisor::{Notice, unexpected};
 use super::systemd::{Machine, Scope, machine};
 use crate::cgroup::Group;
-use crate::container::protocol::{LinkNames, Message, Request};
+use crate::container::protocol::{Cause, End, LinkNames, Message, Request};
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Domain as Document, LiveInterface};
+use crate::model::Domain as Document;
 use crate::network::Netlink;
-use crate::plan::{self, Placement, Plan};
+use crate::plan::{self, Placement};
 use crate::sys::pidfd;
 
 /// How long a killed container may take to be gone, before its supervisor is killed too.
@@ -30,6 +34,7 @@ pub(super) mod reason {
     pub(in crate::driver) const PAUSED_USER: i32 = 1;
     pub(in crate::driver) const SHUTOFF_SHUTDOWN: i32 = 1;
     pub(in crate::driver) const SHUTOFF_DESTROYED: i32 = 2;
+    pub(in crate::driver) const SHUTOFF_CRASHED: i32 = 3;
     pub(in crate::driver) const SHUTOFF_FAILED: i32 = 6;
 }
 
@@ -52,6 +57,7 @@ impl Driver {
         document: &Document,
     ) -> Result<()> {
         let mut live = document.clone();
+        live.devices.name_all();
         let partition = live.partition.get_or_insert_with(|| self.partition.clone());
         check_partition(partition)?;
         let scope = self.systemd.as_ref().map(|_| Scope::new(partition, &domain.name, random()));
@@ -59,11 +65,8 @@ impl Driver {
             Some(scope) => Group::at(&self.layout, scope.path()),
             None => Group::new(&self.layout, partition, &domain.name),
         };
-        let files = self.store.run_files(domain.uuid);
-        let present = present(&live)?;
-        let plan = plan::build(&live, &self.host, &present, placement(&group), files)?;
         self.store.forget_run(domain.uuid)?;
-        let launched = self.launch(domain, &plan, &group, scope.as_ref(), &mut live).await;
+        let launched = self.launch(domain, &group, scope.as_ref(), &mut live).await;
         self.spare.refill();
         match launched {
             Ok(()) => {
@@ -71,19 +74,30 @@ impl Driver {
                     snapshot.live = Some(Arc::new(live));
                     snapshot.state = State::Running;
                     snapshot.reason = reason::RUNNING_BOOTED;
+                    snapshot.end = None;
                 });
+                self.store.forget_ending(domain.uuid).unwrap_or_else(|e| tracing::warn!("{e}"));
                 Ok(())
             }
             Err(error) => {
                 let cleared = match domain.run() {
-                    Ok(run) => self.clear(domain, &run).await,
-                    Err(_never_spawned) => self.clear_host(domain, &group, None).await,
+                    Ok(run) => self.give_up(domain, &run, &live).await,
+                    Err(_never_spawned) => self.clear_host(domain, &group, None, &live).await,
                 };
                 domain.set_run(None);
-                domain.publish(|snapshot| snapshot.reason = reason::SHUTOFF_FAILED);
+                self.publish_end(domain, reason::SHUTOFF_FAILED, None);
                 Err(also(error, cleared))
             }
         }
+    }
+
+    /// Ends a start that went wrong; what runs already ends in its own way.
+    async fn give_up(&self, domain: &Domain, run: &Run, live: &Document) -> Result<()> {
+        let ended = match run.init() {
+            Some(_) => self.end(domain, run).await,
+            None => Ok(()),
+        };
+        self.clear(domain, run, live).await.and(ended)
     }
 
     /// Does what [`Self::start`] undoes. Each thing is on record before it is made, so that a
@@ -91,13 +105,21 @@ impl Driver {
     async fn launch(
         self: &Arc<Self>,
         domain: &Arc<Domain>,
-        plan: &Plan,
         group: &Group,
         scope: Option<&Scope>,
         live: &mut Document,
     ) -> Result<()> {
-        let shared = self.open_shared(live)?;
-        self.record(None, group, live)?;
+        self.store.record(&record(None, group, live))?;
+        // It may make what the document names.
+        self.hooks.call(Hook::Prepare, live).await?;
+        let files = self.store.run_files(domain.uuid, &domain.name);
+        let mut present = present(live)?;
+        let images = images::attach(live)?;
+        present.images = images.iter().map(|it| (it.target.clone(), it.device)).collect();
+        let plan = &plan::build(live, &self.host, &present, placement(group), files)?;
+        let mut shared = self.open_shared(live)?;
+        shared.extend(images.into_iter().map(|image| image.held));
+        self.hooks.call(Hook::Start, live).await?;
         let log = self.store.log(&domain.name)?;
         let supervisor = self.spare.take()?;
         let pid = supervisor.pid;
@@ -108,20 +130,16 @@ impl Driver {
             systemd.start_scope(scope, &domain.name, pid).await?;
         }
         group.create_birthplace(pid)?;
-        run.supervisor.prepare(plan, log, &shared).await?;
+        live.id = Some(pid);
+        let record = Store::text(&record(Some(pid), group, live));
+        run.supervisor.prepare(plan, log, &record, &shared).await?;
         group.create_rest(&plan.limits, pid)?;
         run.supervisor.listening().await?;
-        live.id = Some(pid);
-        self.record(Some(pid), group, live)?;
+        self.store.write_record(domain.uuid, &record)?;
         meet(&run, &Request::Go, live).await?;
         self.pid_files.write(&domain.name, pid)?;
         self.register(domain, &run).await;
-        Ok(())
-    }
-
-    fn record(&self, supervisor: Option<u32>, group: &Group, live: &Document) -> Result<()> {
-        let (group, live) = (group.path().to_owned(), live.clone());
-        self.store.record(&Record { supervisor, reason: reason::RUNNING_BOOTED, group, live })
+        self.hooks.call(Hook::Started, live).await
     }
 
     /// Tells machined of a container and its init; one it does not hear of runs as well.
@@ -162,34 +180,57 @@ impl Driver {
 
     /// Follows one run to its end, whoever ends it.
     pub(super) async fn watch(self: Arc<Self>, domain: Arc<Domain>, run: Arc<Run>) {
+        let mut told = None;
         while let Some(notice) = run.supervisor.next().await {
             match notice {
-                Notice::Rebooted { init, pidfd } => {
+                Notice::Restarted { init, pidfd, end } => {
                     run.set_init(init, pidfd);
                     self.reregister(&domain, &run).await;
-                    self.tell(&domain, EventKind::Reboot);
+                    self.tell_restart(&domain, end);
+                    // Its network devices, for one, are new.
+                    self.call_meanwhile(Hook::Started, &domain, &run);
                 }
-                Notice::Exited(exit) => tracing::info!("domain '{}': {exit:?}", domain.name),
+                Notice::Ended(end) => {
+                    tracing::info!("domain '{}': {end}", domain.name);
+                    told = Some(end);
+                }
             }
         }
         run.supervisor.process.ended().await;
-        // Without a time limit: whoever has the turn now may be the one who ended it.
-        let turn = loop {
-            match domain.turn().await {
-                Ok(turn) => break turn,
-                Err(error) => tracing::warn!("{error}"),
-            }
-        };
+        // Whoever has the turn now may be the one who ended it.
+        let turn = domain.patient_turn().await;
         if domain.run().is_ok_and(|current| Arc::ptr_eq(&current, &run)) {
-            let exited = self.store.run_files(domain.uuid).exit.exists();
-            let operation = if exited { Operation::End } else { Operation::Crash };
-            self.finish(&domain, &run, operation).await;
+            let end = told.or_else(|| self.end_of_run(&domain));
+            self.finish(&domain, &run, what_ended(end.as_ref()), end).await;
         }
         drop(turn);
     }
 
+    /// How init ended, as its supervisor has left it; what cannot be read is as good as nothing.
+    pub(super) fn end_of_run(&self, domain: &Domain) -> Option<End> {
+        self.store.end_of_run(domain.uuid).unwrap_or_else(|error| {
+            tracing::error!("{error}");
+            None
+        })
+    }
+
+    /// Subscribers hear of a reboot, or of an end and a start.
+    fn tell_restart(&self, domain: &Domain, end: End) {
+        let cause = end.cause;
+        domain.publish(|snapshot| snapshot.end = Some(end.clone()));
+        self.tell(domain, EventKind::End(end));
+        let step = match cause {
+            Cause::Reboot => return self.tell(domain, EventKind::Reboot),
+            Cause::PowerOff => Lifecycle::ShutDown,
+            Cause::Crash => Lifecycle::Crashed,
+        };
+        self.tell(domain, EventKind::Lifecycle(step));
+        self.tell(domain, EventKind::Lifecycle(Lifecycle::Started));
+    }
+
     /// Ends a container from outside, at once; the domain's job is held.
     pub(super) async fn end(&self, domain: &Domain, run: &Run) -> Result<()> {
+        run.supervisor.forbid_restart();
         if let Some(init) = run.init() {
             pidfd::kill(init.pidfd.as_fd())
                 .map_err(|e| Error::system(format!("cannot kill domain '{}'", domain.name), e))?;
@@ -204,8 +245,16 @@ impl Driver {
     }
 
     /// Publishes the end of a run after everything of it is gone; the domain's job is held.
-    pub(super) async fn finish(&self, domain: &Domain, run: &Run, operation: Operation) {
-        if let Err(error) = self.clear(domain, run).await {
+    pub(super) async fn finish(
+        &self,
+        domain: &Domain,
+        run: &Run,
+        operation: Operation,
+        end: Option<End>,
+    ) {
+        if let Some(live) = domain.snapshot().live.clone()
+            && let Err(error) = self.clear(domain, run, &live).await
+        {
             tracing::error!("after the end of domain '{}': {error}", domain.name);
         }
         domain.set_run(None);
@@ -213,24 +262,35 @@ impl Driver {
             Ok(transition) => transition,
             Err(error) => return tracing::error!("domain '{}' ended twice: {error}", domain.name),
         };
-        domain.publish(|snapshot| {
-            snapshot.live = None;
-            snapshot.state = State::Shutoff;
-            snapshot.reason = match operation {
-                Operation::Destroy => reason::SHUTOFF_DESTROYED,
-                Operation::End => reason::SHUTOFF_SHUTDOWN,
-                _ => reason::SHUTOFF_FAILED,
-            };
-        });
+        self.publish_end(domain, shutoff_reason(operation), end.clone());
+        if let Some(end) = end {
+            self.tell(domain, EventKind::End(end));
+        }
         self.settle(domain, transition);
     }
 
+    /// Publishes that a domain does not run, and keeps how that came for the daemons to come.
+    pub(super) fn publish_end(&self, domain: &Domain, reason: i32, end: Option<End>) {
+        let ending = Ending { reason, end: end.clone() };
+        domain.publish(|snapshot| {
+            snapshot.live = None;
+            snapshot.state = State::Shutoff;
+            snapshot.reason = reason;
+            snapshot.end = end;
+        });
+        if domain.exists()
+            && let Err(error) = self.store.keep_ending(domain.uuid, &ending)
+        {
+            tracing::warn!("{error}");
+        }
+    }
+
     /// Removes what a run leaves: processes, groups, files. The supervisor ends if it has not.
-    pub(super) async fn clear(&self, domain: &Domain, run: &Run) -> Result<()> {
+    async fn clear(&self, domain: &Domain, run: &Run, live: &Document) -> Result<()> {
         run.supervisor.process.kill()?;
         run.supervisor.process.ended().await;
         run.supervisor.process.reap();
-        self.clear_host(domain, &run.group, Some(run.supervisor.pid)).await
+        self.clear_host(domain, &run.group, Some(run.supervisor.pid), live).await
     }
 
     /// Removes groups and files of a run whose supervisor is gone.
@@ -239,22 +299,31 @@ impl Driver {
         domain: &Domain,
         group: &Group,
         supervisor: Option<u32>,
+        live: &Document,
     ) -> Result<()> {
         let removed = match group.remove() {
             Ok(()) => Ok(()),
             // Something is in there still: what a dead supervisor left, or what entered later.
             Err(_) => empty(domain, group).await,
         };
+        self.call_after(Hook::Stopped, live).await;
         self.unregister(domain, group, supervisor).await;
-        let files = self.store.run_files(domain.uuid);
+        let files = self.store.run_files(domain.uuid, &domain.name);
         // A supervisor that was killed has left that to the kernel, which takes its time.
         let unlinked = Netlink::open()
             .and_then(|mut netlink| netlink.remove_noted(&files.link_note()))
             .map_err(|e| Error::system("cannot remove the container's network devices", e));
         let told = supervisor.map_or(Ok(()), |pid| self.pid_files.remove(&domain.name, pid));
-        self.store.forget_run(domain.uuid)?;
-        removed.and(unlinked).and(told)
+        let forgotten = self.store.forget_run(domain.uuid);
+        self.call_after(Hook::Release, live).await;
+        removed.and(unlinked).and(forgotten).and(told)
     }
+}
+
+/// A record of what is being started.
+fn record(supervisor: Option<u32>, group: &Group, live: &Document) -> Record {
+    let (group, live) = (group.path().to_owned(), live.clone());
+    Record { supervisor, paused: false, reason: reason::RUNNING_BOOTED, group, live }
 }
 
 /// Asks a supervisor for its container, and fills in what is only known while it runs.
@@ -263,17 +332,19 @@ pub(super) async fn meet(run: &Run, request: &Request, live: &mut Document) -> R
     match (answer, fds.pop()) {
         (Message::Running { init, consoles, links }, Some(pidfd)) => {
             run.set_init(init.try_into().unwrap_or_default(), pidfd);
-            for (number, (console, path)) in
-                live.devices.consoles.iter_mut().zip(consoles).enumerate()
-            {
-                console.alias = Some(format!("console{number}"));
+            live.devices.name_all();
+            for (console, path) in live.devices.consoles.iter_mut().zip(consoles) {
                 console.tty = Some(path);
             }
-            for (interface, LinkNames { host, guest }) in
-                live.devices.interfaces.iter_mut().zip(links)
-            {
-                interface.guest = Some(guest);
-                interface.live = Some(LiveInterface { target: host, ..LiveInterface::default() });
+            for (number, interface) in live.devices.interfaces.iter_mut().enumerate() {
+                // Those of one that runs have their names on record, and may be others by now.
+                let names = match &interface.guest {
+                    Some(guest) => links.iter().find(|names| names.guest == *guest),
+                    None => links.get(number),
+                };
+                let Some(LinkNames { host, guest, .. }) = names else { continue };
+                interface.guest = Some(guest.clone());
+                interface.live.get_or_insert_default().target.clone_from(host);
             }
             Ok(())
         }
@@ -287,6 +358,7 @@ fn placement(group: &Group) -> Placement {
         supervisor_v2: group.supervisor_v2().into_iter().collect(),
         init_tasks: group.init_tasks(),
         init_v2: group.init_v2().into_iter().collect(),
+        oom_kills: group.oom_kills(),
         delegated: group.delegated(),
     }
 }
@@ -321,7 +393,7 @@ fn refused(domain: &Domain) -> Error {
 }
 
 /// An error, and what went wrong while undoing.
-fn also(error: Error, undone: Result<()>) -> Error {
+pub(super) fn also(error: Error, undone: Result<()>) -> Error {
     match undone {
         Ok(()) => error,
         Err(left) => Error { message: format!("{}; then {left}", error.message), ..error },

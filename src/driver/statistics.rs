@@ -1,18 +1,14 @@
 //! What domains use: the numbers of libvirt's calls.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::domain::{Domain, Run};
-use super::interfaces::Traffic;
 use super::lifecycle::Operation;
-use super::tuning::Value;
-use super::{Driver, check_flags};
+use super::tuning::{Parameters, Value};
+use super::{Driver, check_flags, links};
 use crate::cgroup::{BlockUsage, CpuTime};
 use crate::error::{Error, ErrorCode, Result};
-
-/// Names and values, in order.
-pub type Statistics = Vec<(Cow<'static, str>, Value)>;
+use crate::network::Traffic;
 
 /// `VIR_DOMAIN_MEMORY_STAT_*`, in KiB but for the faults.
 mod memory_stat {
@@ -81,39 +77,40 @@ impl Driver {
     }
 
     /// The statistics of the groups asked for, 0 meaning all there are.
-    pub fn stats(&self, domain: &Domain, groups: u32, flags: u32) -> Result<Statistics> {
+    pub fn stats(&self, domain: &Domain, groups: u32, flags: u32) -> Result<Parameters> {
         check_flags(flags, 0, "lxcConnectGetAllDomainStats")?;
         let wanted = |group| groups == 0 || groups & group != 0;
         let info = self.info(domain)?;
         let run = domain.run().ok();
-        let mut stats = Vec::new();
+        let mut stats: Vec<(&'static str, Value)> = Vec::new();
         if wanted(group::STATE) {
             let (state, reason) = domain.snapshot().state_numbers();
-            stats.push(("state.state".into(), Value::Int(state)));
-            stats.push(("state.reason".into(), Value::Int(reason)));
+            stats
+                .extend([("state.state", Value::Int(state)), ("state.reason", Value::Int(reason))]);
         }
         if let Some(run) = run.as_ref().filter(|_| wanted(group::CPU_TOTAL)) {
             let time = run.group.cpu_time()?;
-            stats.push(("cpu.time".into(), Value::ULong(time.total)));
-            stats.push(("cpu.user".into(), Value::ULong(time.user)));
-            stats.push(("cpu.system".into(), Value::ULong(time.system)));
+            stats.push(("cpu.time", Value::ULong(time.total)));
+            stats.push(("cpu.user", Value::ULong(time.user)));
+            stats.push(("cpu.system", Value::ULong(time.system)));
         }
         if wanted(group::BALLOON) {
             let current = domain.snapshot().current().map_or(0, |document| document.current_memory);
-            stats.push(("balloon.current".into(), Value::ULong(current)));
-            stats.push(("balloon.maximum".into(), Value::ULong(info.max_memory)));
-            stats.extend(run.as_ref().map(|_| ("balloon.rss".into(), Value::ULong(info.memory))));
+            stats.push(("balloon.current", Value::ULong(current)));
+            stats.push(("balloon.maximum", Value::ULong(info.max_memory)));
+            stats.extend(run.as_ref().map(|_| ("balloon.rss", Value::ULong(info.memory))));
         }
         if wanted(group::VCPU) {
-            stats.push(("vcpu.current".into(), Value::UInt(info.vcpus)));
-            stats.push(("vcpu.maximum".into(), Value::UInt(self.most_vcpus(domain))));
+            stats.push(("vcpu.current", Value::UInt(info.vcpus)));
+            stats.push(("vcpu.maximum", Value::UInt(self.most_vcpus(domain))));
         }
         if let Some(run) = run.as_ref().filter(|_| wanted(group::BLOCK)) {
             stats.extend(block(run)?);
         }
-        let live = domain.snapshot().live.clone();
-        if let Some(live) = live.filter(|_| wanted(group::INTERFACE)) {
-            stats.extend(interfaces(self.all_interface_stats(&live)));
+        let mut stats: Parameters =
+            stats.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        if run.is_some() && wanted(group::INTERFACE) {
+            stats.extend(interfaces(&links::traffic(domain)?));
         }
         Ok(stats)
     }
@@ -125,7 +122,7 @@ impl Driver {
         domains: Vec<Arc<Domain>>,
         groups: u32,
         flags: u32,
-    ) -> Result<Vec<(Arc<Domain>, Statistics)>> {
+    ) -> Result<Vec<(Arc<Domain>, Parameters)>> {
         let unknown = groups & !group::ALL;
         if flags & ENFORCE != 0 && unknown != 0 {
             let text = format!("Stats types bits 0x{unknown:x} are not supported by this daemon");
@@ -150,49 +147,39 @@ impl Driver {
     }
 }
 
-/// Interfaces that have a device on the host.
-fn interfaces(all: Vec<(String, Traffic)>) -> Statistics {
-    let mut parameters = vec![("net.count".into(), Value::UInt(count(all.len())))];
-    for (number, (name, traffic)) in all.into_iter().enumerate() {
-        let mut put =
-            |what: &str, value| parameters.push((format!("net.{number}.{what}").into(), value));
-        put("name", Value::Text(name));
-        for (direction, of) in [("rx", traffic.received), ("tx", traffic.sent)] {
-            let numbers = [
-                ("bytes", of.bytes),
-                ("pkts", of.packets),
-                ("errs", of.errors),
-                ("drop", of.dropped),
-            ];
-            for (what, number) in numbers {
-                put(&format!("{direction}.{what}"), Value::ULong(number));
-            }
-        }
-    }
-    parameters
-}
-
-fn count(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
-}
-
 /// All block devices count as one without a name. A host without the controller counts none.
-fn block(run: &Run) -> Result<Statistics> {
+fn block(run: &Run) -> Result<Vec<(&'static str, Value)>> {
     let usage = match run.group.block_usage() {
         Err(error) if error.code == ErrorCode::OperationInvalid => return Ok(Vec::new()),
         usage => usage?,
     };
     Ok(vec![
-        ("block.count".into(), Value::UInt(1)),
-        ("block.0.name".into(), Value::Text(String::new())),
-        ("block.0.rd.reqs".into(), Value::ULong(usage.read_operations)),
-        ("block.0.rd.bytes".into(), Value::ULong(usage.read_bytes)),
-        ("block.0.wr.reqs".into(), Value::ULong(usage.write_operations)),
-        ("block.0.wr.bytes".into(), Value::ULong(usage.write_bytes)),
+        ("block.count", Value::UInt(1)),
+        ("block.0.name", Value::Text(String::new())),
+        ("block.0.rd.reqs", Value::ULong(usage.read_operations)),
+        ("block.0.rd.bytes", Value::ULong(usage.read_bytes)),
+        ("block.0.wr.reqs", Value::ULong(usage.write_operations)),
+        ("block.0.wr.bytes", Value::ULong(usage.write_bytes)),
     ])
 }
 
-fn running(domain: &Domain) -> Result<std::sync::Arc<Run>> {
+/// Network devices by their names on the host, as the container sees their traffic.
+fn interfaces(traffic: &[(String, Traffic)]) -> Parameters {
+    const COUNTERS: [&str; 4] = ["bytes", "pkts", "errs", "drop"];
+    let count = u32::try_from(traffic.len()).unwrap_or(u32::MAX);
+    let mut stats: Parameters = vec![("net.count".into(), Value::UInt(count))];
+    for (number, (name, Traffic { received, sent })) in traffic.iter().enumerate() {
+        stats.push((format!("net.{number}.name").into(), Value::Text(name.clone())));
+        for (side, counted) in [("rx", received), ("tx", sent)] {
+            stats.extend(COUNTERS.iter().zip(counted).map(|(counter, value)| {
+                (format!("net.{number}.{side}.{counter}").into(), Value::ULong(*value))
+            }));
+        }
+    }
+    stats
+}
+
+fn running(domain: &Domain) -> Result<Arc<Run>> {
     domain.admit(Operation::UseLive)?;
     domain.run()
 }

@@ -1,8 +1,8 @@
-//! Definitions and records on disk: XML files and a few small ones, replaced as a whole.
+//! Files on disk: definitions, and what is written as a whole or not at all.
 //!
 //! A definition is synced before it takes its name, so that after a power cut there is the old or
-//! the new one. A record says what runs; it needs no sync, since nothing of it runs after a power
-//! cut. Names are checked by the model: none leads out of a directory.
+//! the new one. A record (`records.rs`) says what runs; it needs no sync, since nothing of it runs
+//! after a power cut. Names are checked by the model: none leads out of a directory.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -15,7 +15,7 @@ use super::config::Paths;
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain, View};
 use crate::plan::RunFiles;
-use crate::xml::{self, Limits, Writer};
+use crate::xml::{self, Limits};
 
 /// How the names of directories begin that are only there to be removed.
 const REMOVED: &str = ".removed-";
@@ -23,28 +23,21 @@ const REMOVED: &str = ".removed-";
 /// The daemon's files.
 #[derive(Debug, Clone)]
 pub(super) struct Store {
-    paths: Paths,
-}
-
-/// What is known of a running container while no daemon is there to know it.
-#[derive(Debug)]
-pub(super) struct Record {
-    /// Process ID of its supervisor, once there is one.
-    pub(super) supervisor: Option<u32>,
-    /// libvirt's reason for its state.
-    pub(super) reason: i32,
-    /// Where its control groups are, below each hierarchy.
-    pub(super) group: PathBuf,
-    /// The document it was started from.
-    pub(super) live: Domain,
+    pub(super) paths: Paths,
 }
 
 impl Store {
     /// Makes the directories. What is inside is for root alone, or whoever runs the daemon.
     pub(super) fn open(paths: &Paths) -> Result<Self> {
         use std::os::unix::fs::DirBuilderExt;
-        let private =
-            [paths.definitions(), paths.autostart(), paths.runs(), paths.logs(), paths.lib.clone()];
+        let private = [
+            paths.definitions(),
+            paths.autostart(),
+            paths.hooks(),
+            paths.runs(),
+            paths.logs(),
+            paths.endings(),
+        ];
         for directory in private.iter().chain([&paths.run]) {
             fs::DirBuilder::new()
                 .recursive(true)
@@ -135,71 +128,57 @@ impl Store {
         Ok(())
     }
 
-    /// Says whether autostart has been done since the host booted, and that it is done now.
+    /// Says whether autostart has been done since the host booted, and that it is done now. The
+    /// marker holds which boot that was: the run directory need not be one that is new with each.
     pub(super) fn first_since_boot(&self) -> Result<bool> {
         let marker = self.paths.run.join("autostarted");
-        match File::create_new(&marker) {
-            Ok(_) => Ok(true),
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(e) => Err(failed("create", &marker, e)),
+        let boot = Path::new("/proc/sys/kernel/random/boot_id");
+        let boot = fs::read(boot).map_err(|e| failed("read", boot, e))?;
+        match fs::read(&marker) {
+            Ok(marked) if marked == boot => return Ok(false),
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                return Err(failed("read", &marker, e));
+            }
+            _ => {}
         }
+        replace(&marker, &boot, false).map_err(|e| failed("write", &marker, e))?;
+        Ok(true)
     }
 
     /// Files of one run of a domain.
-    pub(super) fn run_files(&self, uuid: Uuid) -> RunFiles {
-        let file = |extension| self.paths.runs().join(format!("{uuid}.{extension}"));
-        RunFiles { socket: file("sock"), exit: file("exit") }
+    pub(super) fn run_files(&self, uuid: Uuid, name: &str) -> RunFiles {
+        let [socket, exit, _] = self.files_of_run(uuid);
+        RunFiles { socket, exit, log: self.log_file(name) }
     }
 
-    fn record_file(&self, uuid: Uuid) -> PathBuf {
-        self.paths.runs().join(format!("{uuid}.xml"))
+    /// Socket, exit and record: what goes with a run.
+    pub(super) fn files_of_run(&self, uuid: Uuid) -> [PathBuf; 3] {
+        let file = |extension| self.paths.runs().join(format!("{uuid}.{extension}"));
+        ["sock", "exit", "xml"].map(file)
+    }
+
+    /// What a supervisor leaves when its container has ended.
+    pub(super) fn exit_file(&self, uuid: Uuid) -> PathBuf {
+        let [_, exit, _] = self.files_of_run(uuid);
+        exit
+    }
+
+    fn log_file(&self, name: &str) -> PathBuf {
+        self.paths.logs().join(format!("{name}.log"))
     }
 
     /// The domain's log, for what its supervisor prints.
     pub(super) fn log(&self, name: &str) -> Result<File> {
         use std::os::unix::fs::OpenOptionsExt;
-        let path = self.paths.logs().join(format!("{name}.log"));
+        let path = self.log_file(name);
         let mut options = File::options();
         options.append(true).create(true).mode(0o600);
         options.open(&path).map_err(|e| failed("open log", &path, e))
     }
 
-    /// Writes what runs.
-    pub(super) fn record(&self, record: &Record) -> Result<()> {
-        let Record { supervisor, reason, group, live } = record;
-        let file = self.record_file(live.uuid);
-        let pid = supervisor.map_or_else(String::new, |pid| format!(" pid='{pid}'"));
-        let mut place = Writer::new();
-        place.empty("group", &[("path", &group.to_string_lossy())]);
-        let text = format!(
-            "<domstatus reason='{reason}'{pid}>\n{}{}</domstatus>\n",
-            place.finish(),
-            live.format(View::Live)
-        );
-        replace(&file, text.as_bytes(), false).map_err(|e| failed("write", &file, e))
-    }
-
-    /// Reads what ran when the last daemon ended. A record that cannot be read is reported and
-    /// kept: the container it meant may run still. One that was not written to its end is of a
-    /// start that did not happen.
-    pub(super) fn records(&self) -> Result<Vec<Record>> {
-        for file in files(&self.paths.runs(), "new")? {
-            remove(&file).map_err(|e| failed("remove", &file, e))?;
-        }
-        let mut records = Vec::new();
-        for file in files(&self.paths.runs(), "xml")? {
-            match read_record(&file) {
-                Ok(record) => records.push(record),
-                Err(error) => tracing::error!("skipping record {}: {error}", file.display()),
-            }
-        }
-        Ok(records)
-    }
-
     /// Removes all files of a run that is over.
     pub(super) fn forget_run(&self, uuid: Uuid) -> Result<()> {
-        let RunFiles { socket, exit } = self.run_files(uuid);
-        for file in [socket, exit, self.record_file(uuid)] {
+        for file in self.files_of_run(uuid) {
             remove(&file).map_err(|e| failed("remove", &file, e))?;
         }
         Ok(())
@@ -222,26 +201,8 @@ fn read_definition(file: &Path) -> Result<Domain> {
     Ok(domain)
 }
 
-fn read_record(file: &Path) -> Result<Record> {
-    let root = xml::parse_within(&read(file)?, Limits::STORED)?;
-    let number = |text: &str| -> Result<i32> {
-        text.parse().map_err(|_| Error::xml(root.line, format!("'{text}' is no number")))
-    };
-    let supervisor = root.attr("pid").map(number).transpose()?;
-    let supervisor = supervisor.map(u32::try_from).transpose();
-    let child =
-        |name| root.child(name).ok_or_else(|| Error::xml(root.line, format!("no <{name}>")));
-    let (group, domain) = (child("group")?, child("domain")?);
-    Ok(Record {
-        supervisor: supervisor.map_err(|_| Error::xml(root.line, "a negative process ID"))?,
-        reason: number(root.required_attr("reason")?)?,
-        group: group.required_attr("path")?.into(),
-        live: Domain::parse_element(domain)?,
-    })
-}
-
 /// Reads a file.
-fn read(file: &Path) -> Result<String> {
+pub(super) fn read(file: &Path) -> Result<String> {
     let bytes = fs::read(file).map_err(|e| failed("read", file, e))?;
     String::from_utf8(bytes)
         .map_err(|_| Error::new(ErrorCode::XmlError, format!("{} is not UTF-8", file.display())))
@@ -249,7 +210,7 @@ fn read(file: &Path) -> Result<String> {
 
 /// Files of a directory with an extension, by name. Leftovers of an interrupted [`replace`] have
 /// another extension.
-fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+pub(super) fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     let list = || -> io::Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         for entry in fs::read_dir(directory)? {
@@ -266,7 +227,7 @@ fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>> {
 }
 
 /// Replaces a file by way of a temporary one, so that a reader sees the old or the new text.
-fn replace(file: &Path, text: &[u8], durable: bool) -> io::Result<()> {
+pub(super) fn replace(file: &Path, text: &[u8], durable: bool) -> io::Result<()> {
     let mut temporary = file.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = PathBuf::from(temporary);
@@ -292,20 +253,21 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-fn remove(file: &Path) -> io::Result<()> {
+pub(super) fn remove(file: &Path) -> io::Result<()> {
     match fs::remove_file(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,
     }
 }
 
-fn failed(attempt: &str, path: &Path, cause: io::Error) -> Error {
+pub(super) fn failed(attempt: &str, path: &Path, cause: io::Error) -> Error {
     Error::system(format!("cannot {attempt} {}", path.display()), cause)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::driver::records::Record;
     use crate::xml::{MAX_DEPTH, MAX_ELEMENTS};
 
     fn document(inner: &str) -> String {
@@ -333,7 +295,15 @@ mod tests {
         store.save(&domain).unwrap();
         assert_eq!(store.definitions().unwrap(), [(domain.clone(), false)]);
         let group = PathBuf::from("/g");
-        store.record(&Record { supervisor: None, reason: 1, group, live: domain.clone() }).unwrap();
+        store
+            .record(&Record {
+                supervisor: None,
+                paused: false,
+                reason: 1,
+                group,
+                live: domain.clone(),
+            })
+            .unwrap();
         let records = store.records().unwrap();
         assert_eq!(records.iter().map(|it| &it.live).collect::<Vec<_>>(), [&domain]);
         fs::remove_dir_all(&directory).unwrap();

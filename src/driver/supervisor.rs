@@ -1,7 +1,8 @@
 //! The daemon's end of one supervisor: its process and its socket.
 
+use std::ffi::CStr;
 use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -17,7 +18,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::{Mutex, mpsc};
 
 use super::program::Program;
-use crate::container::protocol::{self, Exit, Message, Request};
+use crate::container::protocol::{self, End, Message, Request};
 use crate::error::{Error, ErrorCode, Result};
 use crate::plan::Plan;
 use crate::sys::{fd, pidfd};
@@ -44,15 +45,17 @@ type Answer = (Message, Vec<OwnedFd>);
 /// What a supervisor says on its own.
 #[derive(Debug)]
 pub(super) enum Notice {
-    /// The container restarted itself.
-    Rebooted {
+    /// Init ended and the container was started anew.
+    Restarted {
         /// Process ID of the new init.
         init: u32,
         /// The new init.
         pidfd: OwnedFd,
+        /// How the one before ended.
+        end: End,
     },
     /// Init ended.
-    Exited(Exit),
+    Ended(End),
 }
 
 impl Supervisor {
@@ -83,17 +86,9 @@ impl Supervisor {
 
     /// Connects to a supervisor that a former daemon started; `None` when there is none.
     pub(super) fn connect(pid: u32, path: &Path) -> Result<Option<Self>> {
-        use nix::errno::Errno;
-        let attempt = || -> io::Result<Option<Self>> {
-            let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-            let socket = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
-            match connect(socket.as_raw_fd(), &UnixAddr::new(path)?) {
-                Ok(()) => Self::new(pid, socket).map(Some),
-                Err(Errno::ENOENT | Errno::ECONNREFUSED) => Ok(None),
-                Err(error) => Err(error.into()),
-            }
-        };
-        attempt().map_err(|e| Error::system(format!("cannot connect to {}", path.display()), e))
+        let connected =
+            dial(path).and_then(|socket| socket.map(|it| Self::new(pid, it)).transpose());
+        connected.map_err(|e| Error::system(format!("cannot connect to {}", path.display()), e))
     }
 
     fn new(pid: u32, socket: OwnedFd) -> io::Result<Self> {
@@ -110,19 +105,46 @@ impl Supervisor {
     }
 
     /// Lets it get its container ready. The version 2 control group is there, and these are the
-    /// domain's log and the namespaces that come from elsewhere.
-    pub(super) async fn prepare(&self, plan: &Plan, log: File, shared: &[OwnedFd]) -> Result<()> {
-        let plan = in_memory(plan).map_err(|e| Error::system("cannot hand over a plan", e))?;
-        let mut fds = vec![plan.as_fd(), log.as_fd()];
+    /// domain's log, a record for it to keep, the namespaces that come from elsewhere, and loop
+    /// devices.
+    pub(super) async fn prepare(
+        &self,
+        plan: &Plan,
+        log: File,
+        record: &str,
+        shared: &[OwnedFd],
+    ) -> Result<()> {
+        let in_memory = |name, bytes: &[u8]| {
+            in_memory(name, bytes).map_err(|e| Error::system("cannot hand over a plan", e))
+        };
+        let plan = serde_json::to_vec(plan).map_err(|e| Error::new(ErrorCode::InternalError, e))?;
+        let plan = in_memory(c"nsvirt-plan", &plan)?;
+        let record = in_memory(c"nsvirt-record", record.as_bytes())?;
+        let mut fds = vec![plan.as_fd(), log.as_fd(), record.as_fd()];
         fds.extend(shared.iter().map(AsFd::as_fd));
         self.send(&Request::Prepare, &fds, &mut *self.answers.lock().await).await
     }
 
     /// Sends a request and waits for its answer, while somebody calls [`Self::next`].
     pub(super) async fn request(&self, request: &Request) -> Result<Answer> {
+        self.request_with(request, &[]).await
+    }
+
+    /// The same, with descriptors.
+    pub(super) async fn request_with(&self, request: &Request, fds: &[OwnedFd]) -> Result<Answer> {
+        let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
         let mut answers = self.answers.lock().await;
-        self.send(request, &[], &mut answers).await?;
+        self.send(request, &fds, &mut answers).await?;
         self.answer(&mut answers).await
+    }
+
+    /// Tells it that whatever follows is the end. One that cannot be told is no more, or will be
+    /// ended as a process.
+    pub(super) fn forbid_restart(&self) {
+        let socket = self.socket.get_ref().as_fd();
+        if let Err(error) = protocol::send(socket, &Request::Destroy, &[]) {
+            tracing::debug!("cannot reach supervisor {}: {error}", self.pid);
+        }
     }
 
     /// One that cannot be reached has said why, or at least that it says no more.
@@ -196,10 +218,10 @@ impl Supervisor {
                 }
             };
             match message {
-                Message::Exited(exit) => return Some(Notice::Exited(exit)),
-                Message::Rebooted { init } => {
+                Message::Ended(end) => return Some(Notice::Ended(end)),
+                Message::Restarted { init, end } => {
                     let init = u32::try_from(init).ok()?;
-                    return Some(Notice::Rebooted { init, pidfd: fds.pop()? });
+                    return Some(Notice::Restarted { init, pidfd: fds.pop()?, end });
                 }
                 answer => self.inbox.send(Some((answer, fds))).ok()?,
             }
@@ -257,10 +279,54 @@ impl Process {
     }
 }
 
-/// The plan as a file without a name, positioned at its start.
-fn in_memory(plan: &Plan) -> io::Result<OwnedFd> {
-    let mut file = File::from(memfd_create(c"nsvirt-plan", MFdFlags::MFD_CLOEXEC)?);
-    file.write_all(&serde_json::to_vec(plan).map_err(io::Error::other)?)?;
+/// Asks whoever listens at a path for the record of its run; `None` when nobody does.
+pub(super) async fn ask_record(path: &Path) -> Result<Option<String>> {
+    let asked = async {
+        let Some(socket) = dial(path)? else { return Ok(None) };
+        let socket = fd::watch(socket, Interest::READABLE)?;
+        protocol::send(socket.get_ref().as_fd(), &Request::Record, &[])?;
+        loop {
+            let mut ready = socket.readable().await?;
+            match ready.try_io(|it| protocol::receive::<Message>(it.get_ref().as_fd())) {
+                Err(_would_block) => {}
+                Ok(Ok(Some((Message::Done, mut fds)))) => {
+                    let mut file = File::from(fds.pop().ok_or(io::ErrorKind::InvalidData)?);
+                    let mut text = String::new();
+                    file.rewind()?;
+                    file.read_to_string(&mut text)?;
+                    return Ok(Some(text));
+                }
+                Ok(Ok(Some((Message::Refused(failure), _)))) => {
+                    return Err(io::Error::other(failure.to_string()));
+                }
+                // What it says on its own, meant for the daemon before.
+                Ok(Ok(Some(_))) => {}
+                Ok(Ok(None)) => return Ok(None),
+                Ok(Err(error)) => return Err(error),
+            }
+        }
+    };
+    let answer = tokio::time::timeout(PATIENCE, asked).await;
+    let answer = answer.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    answer.map_err(|e| Error::system(format!("cannot ask at {}", path.display()), e))
+}
+
+/// A connection to whoever listens at a path, if anybody does.
+fn dial(path: &Path) -> io::Result<Option<OwnedFd>> {
+    use nix::errno::Errno;
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
+    match connect(socket.as_raw_fd(), &UnixAddr::new(path)?) {
+        Ok(()) => Ok(Some(socket)),
+        Err(Errno::ENOENT | Errno::ECONNREFUSED) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A file without a name, positioned at its start.
+pub(super) fn in_memory(name: &CStr, bytes: &[u8]) -> io::Result<OwnedFd> {
+    let mut file = File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(bytes)?;
     file.rewind()?;
     Ok(file.into())
 }

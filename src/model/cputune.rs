@@ -75,7 +75,7 @@ pub struct Scheduler {
 impl CpuTune {
     pub(super) fn parse(root: &Element, vcpus: &Vcpus, threads: &IoThreads) -> Result<Self> {
         let emulator_pin = pins(root, "emulatorpin", |_| Ok(Some(0)))?;
-        let emulator_schedulers = schedulers(root, "emulatorsched", None)?;
+        let emulator_schedulers = schedulers(root, "emulatorsched", None, |_, _| Ok(()))?;
         only_one(root, "emulatorpin", emulator_pin.len())?;
         only_one(root, "emulatorsched", emulator_schedulers.len())?;
         Ok(Self {
@@ -286,26 +286,33 @@ fn in_order<T>(
     Ok(threads.ids.iter().filter_map(|&id| Some((id, by_thread.remove(&id)?))).collect())
 }
 
-/// The schedulers in elements of a name; with the name of an attribute, for the numbers in it.
+/// The schedulers in elements of a name; with the name of an attribute, for the numbers in it, each
+/// of which is to pass a check.
 fn schedulers(
     root: &Element,
     name: &str,
     attribute: Option<&str>,
+    check: impl Fn(&Element, u32) -> Result<()>,
 ) -> Result<Vec<(u32, Scheduler)>> {
     let mut found: Vec<(u32, Scheduler)> = Vec::new();
+    let mut taken = Bitmap::default();
     for element in all(root, "cputune", name) {
         let ids = match attribute {
             None => Bitmap::from_iter([0]),
             Some(attribute) => scheduled(element, attribute)?,
         };
         let scheduler = Scheduler::parse(element)?;
-        if let Some(attribute) = attribute
-            && found.iter().any(|&(id, _)| ids.contains(id))
-        {
-            let detail = format_args!("'{name}' attributes '{attribute}' must not overlap");
-            return Err(super::read::detail(element, detail));
+        for id in ids.iter() {
+            check(element, id)?;
+            if let Some(attribute) = attribute
+                && taken.contains(id)
+            {
+                let detail = format_args!("'{name}' attributes '{attribute}' must not overlap");
+                return Err(super::read::detail(element, detail));
+            }
         }
         found.extend(ids.iter().map(|id| (id, scheduler)));
+        taken = taken.iter().chain(ids.iter()).collect();
     }
     Ok(found)
 }
@@ -323,22 +330,22 @@ fn scheduled(element: &Element, attribute: &str) -> Result<Bitmap> {
 }
 
 fn vcpu_schedulers(root: &Element, vcpus: &Vcpus) -> Result<Vec<(u32, Scheduler)>> {
-    let mut found = schedulers(root, "vcpusched", Some("vcpus"))?;
-    if let Some((vcpu, _)) = found.iter().find(|(vcpu, _)| *vcpu >= vcpus.maximum) {
-        let element = first(root, "cputune", "vcpusched").unwrap_or(root);
-        return Err(
-            element.unsupported(format_args!("vCPU '{vcpu}' is not present in domain definition"))
-        );
-    }
+    let is_there = |element: &Element, vcpu| {
+        if vcpu < vcpus.maximum {
+            return Ok(());
+        }
+        let text = format_args!("vCPU '{vcpu}' is not present in domain definition");
+        Err(element.unsupported(text))
+    };
+    let mut found = schedulers(root, "vcpusched", Some("vcpus"), is_there)?;
     found.sort_by_key(|(vcpu, _)| *vcpu);
     Ok(found)
 }
 
 fn iothread_schedulers(root: &Element, threads: &IoThreads) -> Result<Vec<(u32, Scheduler)>> {
-    let found = schedulers(root, "iothreadsched", Some("iothreads"))?;
-    let element = first(root, "cputune", "iothreadsched").unwrap_or(root);
     let known = threads.ids.iter().copied().collect();
-    found.iter().try_for_each(|(id, _)| check_thread(element, &known, *id))?;
+    let is_there = |element: &Element, id| check_thread(element, &known, id);
+    let found = schedulers(root, "iothreadsched", Some("iothreads"), is_there)?;
     in_order(root, "iothreadsched", found, threads)
 }
 

@@ -168,6 +168,13 @@ impl Domain {
         })
     }
 
+    /// Gives devices the names they have on record: `root` is what this was written as.
+    pub fn take_aliases(&mut self, root: &Element) {
+        if let Some(devices) = root.child("devices") {
+            self.devices.take_aliases(devices);
+        }
+    }
+
     /// The document for those who may not see secrets.
     pub fn without_secrets(&self) -> Self {
         let mut open = self.clone();

@@ -48,12 +48,13 @@ pub use clock::{Clock, ClockBasis, ClockOffset};
 pub use cpu::Cpu;
 pub use cputune::{Bandwidth, CpuTune, Scheduler, SchedulerKind};
 pub use devices::{
-    AccessMode, CharacterSource, Console, Controller, ControllerKind, DeviceFamily, Devices,
-    DirectMode, Disk, DiskBus, DiskDevice, DiskDriver, DiskSource, Filesystem, FilesystemDriver,
-    FilesystemDriverKind, FilesystemSource, FilterReference, GuestReset, HostDevice,
-    HostDeviceSource, Interface, InterfaceAddress, InterfaceSocket, InterfaceSource, LinkBandwidth,
-    LinkState, LiveInterface, Mac, MacAddress, MacOrigin, NativeMode, Rate, Route, SocketKind,
-    StartupPolicy, StorageKind, Subsystem, UsbDevice, VirtualPort, VirtualPortKind, Vlan, VlanTag,
+    AccessMode, Changed, CharacterSource, Console, Controller, ControllerKind, Device,
+    DeviceChange, DeviceFamily, DeviceKind, Devices, DirectMode, Disk, DiskBus, DiskDevice,
+    DiskDriver, DiskSource, Filesystem, FilesystemDriver, FilesystemDriverKind, FilesystemSource,
+    FilterReference, GuestReset, HostDevice, HostDeviceSource, Interface, InterfaceAddress,
+    InterfaceSocket, InterfaceSource, LinkBandwidth, LinkState, LiveInterface, Mac, MacAddress,
+    MacOrigin, NativeMode, Rate, Route, SocketKind, StartupPolicy, StorageKind, Subsystem,
+    UsbDevice, VirtualPort, VirtualPortKind, Vlan, VlanTag,
 };
 pub use domain::{Domain, View, check_kind};
 pub use features::Features;

@@ -6,8 +6,8 @@ use super::limits::limits;
 use super::nodes::HostNode;
 use super::placement::place;
 use super::{
-    Host, Namespace, Placement, Plan, Present, RunFiles, capabilities, consoles, ids, init, links,
-    mounts, namespaces, nodes,
+    Host, Namespace, Placement, Plan, Present, Restart, RunFiles, capabilities, consoles, ids,
+    init, links, mounts, namespaces, nodes,
 };
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain, LifecycleAction};
@@ -47,17 +47,30 @@ pub fn build(
         root,
         first_steps: mounts::first_steps(domain, host, &nodes),
         steps: mounts::cgroups(host).into_iter().chain(steps).collect(),
+        nodes,
+        loops: present.images.iter().map(|(name, _)| name.clone()).collect(),
         volumes,
         hostname: own_name.then(|| init::hostname(&domain.name)),
         consoles: consoles::consoles(domain)?,
         drop_capabilities: capabilities::dropped(&domain.features.capabilities),
         linux32,
         init: init::init(domain),
-        restart_on_reboot: matches!(
-            domain.on_reboot,
-            LifecycleAction::Restart | LifecycleAction::RenameRestart
-        ),
+        restart: Restart {
+            poweroff: restarts(domain.on_poweroff),
+            reboot: restarts(domain.on_reboot),
+            crash: restarts(domain.on_crash),
+        },
     })
+}
+
+/// Nothing of a container's processes outlives its init: there is nothing to preserve, and the old
+/// name is free again. A dump of init's memory is the kernel's to make (`core(5)`).
+fn restarts(action: LifecycleAction) -> bool {
+    use LifecycleAction as Action;
+    match action {
+        Action::Restart | Action::RenameRestart | Action::CoredumpRestart => true,
+        Action::Destroy | Action::Preserve | Action::CoredumpDestroy => false,
+    }
 }
 
 /// Whether the container is of the host's 32-bit alternative; any other than these two is refused.

@@ -35,6 +35,18 @@ pub(super) fn filesystems(domain: &Domain, host: &Host) -> Result<Filesystems> {
     Ok(Filesystems { root, steps, volumes: planner.volumes })
 }
 
+/// What a file system comes to that comes later: its steps, by volumes of their own.
+pub(super) fn added(
+    domain: &Domain,
+    host: &Host,
+    filesystem: &Filesystem,
+) -> Result<(Vec<Step>, Vec<Volume>)> {
+    let mut planner = Planner { domain, host, volumes: Vec::new() };
+    planner.check(filesystem)?;
+    let steps = planner.steps(filesystem)?;
+    Ok((steps, planner.volumes))
+}
+
 struct Planner<'a> {
     domain: &'a Domain,
     host: &'a Host,

@@ -11,7 +11,9 @@ mod capabilities;
 mod changes;
 mod consoles;
 mod filesystems;
+mod hotplug;
 mod ids;
+mod images;
 mod init;
 mod limits;
 mod links;
@@ -28,12 +30,14 @@ mod tests;
 pub use arch::guest_archs;
 pub use build::build;
 pub use changes::{block_changes, cpu_changes, memory_changes};
+pub use hotplug::{MountPart, Part, coming, going};
+pub use images::{Image, images};
 pub use limits::{
     BlockDevice, DeviceLimit, Limit, Limits, Setting, shares_of_weight, weight_of_shares,
 };
 pub use links::host_links;
 pub use namespaces::shared as shared_namespaces;
-pub use nodes::{Device, DeviceKind, DeviceRule, device_paths, has_usb};
+pub use nodes::{Device, DeviceKind, DeviceRule, HostNode, device_paths, has_usb};
 pub use placement::{MemoryPolicy, Node};
 pub use usb::HostUsb;
 
@@ -114,6 +118,8 @@ pub struct Present {
     pub block_devices: Vec<(String, BlockDevice)>,
     /// What is at the paths of disks, host devices and clocks: a device, or something else.
     pub devices: Vec<(String, Option<Device>)>,
+    /// Loop devices of disks that are files, by the disks' names.
+    pub images: Vec<(String, Device)>,
     /// USB devices.
     pub usb: Vec<HostUsb>,
     /// Network devices.
@@ -182,6 +188,8 @@ pub struct Placement {
     pub init_tasks: Vec<PathBuf>,
     /// Version 2 directory that init is born in, where there is one.
     pub init_v2: Vec<PathBuf>,
+    /// File with a line `oom_kill N`: how many processes have been killed for lack of memory.
+    pub oom_kills: Option<PathBuf>,
     /// Directories of init's groups that the container manages itself, and owns if it has ids of
     /// its own: version 2, and the hierarchy systemd names its units in.
     pub delegated: Vec<PathBuf>,
@@ -194,6 +202,8 @@ pub struct RunFiles {
     pub socket: PathBuf,
     /// Written by the supervisor when init has ended for good.
     pub exit: PathBuf,
+    /// The domain's log, which outlives the run.
+    pub log: PathBuf,
 }
 
 impl RunFiles {
@@ -234,6 +244,11 @@ pub struct Plan {
     pub first_steps: Vec<Step>,
     /// What is done to it in its control groups, in order.
     pub steps: Vec<Step>,
+    /// Those of the steps that make nodes for devices of the document.
+    pub nodes: Vec<HostNode>,
+    /// Loop devices that last as long as the container, by the disks' names: their descriptors come
+    /// with [`Go`](crate::container::protocol::Request::Go), after those of namespaces.
+    pub loops: Vec<String>,
     /// UTS host name, where it is the container's to choose.
     pub hostname: Option<String>,
     /// The container's terminals; the first is init's controlling terminal.
@@ -244,8 +259,26 @@ pub struct Plan {
     pub linux32: bool,
     /// What is executed.
     pub init: Init,
-    /// Whether `reboot` inside starts the container anew (otherwise it ends).
-    pub restart_on_reboot: bool,
+    /// What starts the container anew.
+    pub restart: Restart,
+}
+
+/// After which ends a container is started anew by its supervisor; after the others it is shut off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restart {
+    /// Init ended by itself, or powered off.
+    pub poweroff: bool,
+    /// It rebooted.
+    pub reboot: bool,
+    /// Init was killed.
+    pub crash: bool,
+}
+
+impl Restart {
+    /// Whether there is any such end.
+    pub fn is_possible(self) -> bool {
+        self.poweroff || self.reboot || self.crash
+    }
 }
 
 /// Maps of ids (`user_namespaces(7)`); the first id of each is the container's root.

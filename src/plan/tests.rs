@@ -54,7 +54,8 @@ fn domain(devices: &str) -> Domain {
 const ROOT: &str = "<filesystem><source dir='/srv/web'/><target dir='/'/></filesystem>";
 
 fn plan(domain: &Domain, host: &Host) -> crate::error::Result<Plan> {
-    let files = RunFiles { socket: "/run/x.sock".into(), exit: "/run/x.exit".into() };
+    let files =
+        RunFiles { socket: "/run/x.sock".into(), exit: "/run/x.exit".into(), log: "/log/x".into() };
     build(domain, host, &Present::default(), Placement::default(), files)
 }
 
@@ -76,7 +77,7 @@ fn init_gets_libvirts_environment_and_the_documents() {
     assert_eq!(plan.init.environment, expected);
     assert_eq!(plan.hostname.as_deref(), Some("web1"));
     assert_eq!(plan.init.account, None);
-    assert!(plan.private_network && plan.restart_on_reboot);
+    assert!(plan.private_network && plan.restart.reboot && !plan.restart.crash);
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub(super) const BACKLOG: usize = 1 << 20;
 /// `virDomainEventID`: those that containers have, and how many there are up to libvirt 10.
 const LIFECYCLE: i32 = 0;
 const REBOOT: i32 = 1;
+const DEVICE_REMOVED: i32 = 15;
+const DEVICE_ADDED: i32 = 19;
 const METADATA_CHANGE: i32 = 23;
 const DOMAIN_EVENTS: i32 = 27;
 
@@ -184,7 +186,11 @@ fn is_about(callback: &Callback, event: &Event) -> bool {
     let number = match event.kind {
         EventKind::Lifecycle(_) => LIFECYCLE,
         EventKind::Reboot => REBOOT,
+        EventKind::DeviceAdded { .. } => DEVICE_ADDED,
+        EventKind::DeviceRemoved { .. } => DEVICE_REMOVED,
         EventKind::Metadata { .. } => METADATA_CHANGE,
+        // libvirt's clients know what follows it.
+        EventKind::End(_) => return false,
     };
     callback.event == number && callback.object.is_none_or(|object| object == event.uuid)
 }
@@ -212,7 +218,20 @@ fn message(
             let uri = Some(uri.as_str()).filter(|uri| !uri.is_empty());
             Packet::new(header(379), &(id, domain, *kind, uri))
         }
-        (EventKind::Metadata { .. }, None) => return Ok(None),
+        (EventKind::DeviceAdded { alias }, Some(id)) => {
+            Packet::new(header(354), &(id, domain, alias.as_str()))
+        }
+        (EventKind::DeviceRemoved { alias }, Some(id)) => {
+            Packet::new(header(333), &(id, domain, alias.as_str()))
+        }
+        // Clients of old do not know these.
+        (
+            EventKind::DeviceAdded { .. }
+            | EventKind::DeviceRemoved { .. }
+            | EventKind::Metadata { .. },
+            None,
+        )
+        | (EventKind::End(_), _) => return Ok(None),
     };
     packet.map(Some)
 }

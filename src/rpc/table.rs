@@ -8,7 +8,8 @@ use std::pin::Pin;
 use uuid::Uuid;
 
 use super::calls::{
-    connect, console, domain, events, lifecycle, lxc, native, node, secondary, statistics, tuning,
+    connect, console, devices, domain, events, lifecycle, lxc, native, node, secondary, statistics,
+    tuning,
 };
 use super::connection::Call;
 use super::packet::{Header, Kind, LXC, Packet, REMOTE, Status, payload_length};
@@ -135,10 +136,12 @@ procedures! {
     5 "virConnectGetMaxVcpus" Read (Text) -> (u32,) = tuning::connection_max_vcpus;
     6 "virNodeGetInfo" Read () -> node::Info = node::info;
     7 "virConnectGetCapabilities" Read () -> (String,) = connect::capabilities;
+    8 "virDomainAttachDevice" Write (DomainRef, String) -> () = devices::attach;
     9 "virDomainCreate" Write (DomainRef) -> () = lifecycle::create;
     10 "virDomainCreateXML" Write (String, u32) -> (DomainRef,) = lifecycle::create_xml;
     11 "virDomainDefineXML" Write (String) -> (DomainRef,) = lifecycle::define;
     12 "virDomainDestroy" Write (DomainRef) -> () = lifecycle::destroy;
+    13 "virDomainDetachDevice" Write (DomainRef, String) -> () = devices::detach;
     14 "virDomainGetXMLDesc" Read (DomainRef, u32) -> (String,) = domain::xml_desc;
     15 "virDomainGetAutostart" Read (DomainRef) -> (bool,) = domain::autostart;
     16 "virDomainGetInfo" Read (DomainRef) -> domain::Info = domain::info;
@@ -199,8 +202,11 @@ procedures! {
     151 "virDomainIsPersistent" Read (DomainRef) -> (bool,) = domain::is_persistent;
     157 "virConnectGetLibVersion" Read () -> (u64,) = connect::lib_version;
     159 "virDomainMemoryStats" Read (DomainRef, u32, u32) -> (List<(i32, u64), 1024>,) = statistics::memory;
+    160 "virDomainAttachDeviceFlags" Write (DomainRef, String, u32) -> () = devices::attach_flags;
+    161 "virDomainDetachDeviceFlags" Write (DomainRef, String, u32) -> () = devices::detach_flags;
     167 "virConnectDomainEventRegisterAny" Read (i32) -> () = events::register_old;
     168 "virConnectDomainEventDeregisterAny" Read (i32) -> () = events::deregister_old;
+    174 "virDomainUpdateDeviceFlags" Write (DomainRef, String, u32) -> () = devices::update_flags;
     178 "virConnectNumOfNWFilters" Read () -> (u32,) = secondary::number;
     179 "virConnectListNWFilters" Read (u32) -> (secondary::Nothing,) = secondary::names;
     183 "virDomainHasManagedSaveImage" Read (DomainRef, u32) -> (bool,) = domain::has_managed_save;

@@ -36,8 +36,6 @@ fn about(name: &str) -> ErrorDomain {
 /// Number, function of libvirt's library, and what it takes to call it.
 #[rustfmt::skip]
 const UNSUPPORTED: &[(i32, &str, Access)] = &[
-    (8, "virDomainAttachDevice", Write),
-    (13, "virDomainDetachDevice", Write),
     (26, "virDomainPinVcpu", Write),
     (32, "virDomainSetVcpus", Write),
     (39, "virNetworkCreate", Write),
@@ -123,14 +121,11 @@ const UNSUPPORTED: &[(i32, &str, Access)] = &[
     (155, "virStoragePoolIsPersistent", Read),
     (156, "virInterfaceIsActive", Read),
     (158, "virConnectCompareCPU", Read),
-    (160, "virDomainAttachDeviceFlags", Write),
-    (161, "virDomainDetachDeviceFlags", Write),
     (162, "virConnectBaselineCPU", Read),
     (163, "virDomainGetJobInfo", Read),
     (164, "virDomainAbortJob", Write),
     (165, "virStorageVolWipe", Write),
     (166, "virDomainMigrateSetMaxDowntime", Write),
-    (174, "virDomainUpdateDeviceFlags", Write),
     (175, "virNWFilterLookupByName", Read),
     (176, "virNWFilterLookupByUUID", Read),
     (177, "virNWFilterGetXMLDesc", Read),

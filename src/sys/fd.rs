@@ -47,7 +47,7 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io:
 }
 
 /// Descriptors that come with one message, at most: one for each control group hierarchy, and more.
-const MOST: usize = 64;
+pub const MOST: usize = 64;
 
 /// Receives one message of at most `limit` bytes and the descriptors with it (close-on-exec).
 ///
@@ -58,7 +58,15 @@ pub fn receive(socket: BorrowedFd<'_>, limit: usize) -> io::Result<(Vec<u8>, Vec
     let (length, truncated, fds) = {
         let mut iov = [IoSliceMut::new(&mut bytes)];
         let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-        let message = recvmsg::<()>(socket.as_raw_fd(), &mut iov, Some(&mut control), flags)?;
+        let socket = socket.as_raw_fd();
+        let message = loop {
+            match recvmsg::<()>(socket, &mut iov, Some(&mut control), flags) {
+                // It has closed with something of ours unread, which is said once, and before what
+                // it has sent.
+                Err(nix::errno::Errno::ECONNRESET) => {}
+                result => break result?,
+            }
+        };
         let mut fds = Vec::new();
         for item in message.cmsgs()? {
             if let ControlMessageOwned::ScmRights(raw) = item {

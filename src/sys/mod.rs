@@ -8,6 +8,7 @@
 
 pub mod bpf;
 pub mod caps;
+pub mod clock;
 pub mod clone;
 pub mod fd;
 pub mod keyring;

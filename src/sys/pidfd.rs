@@ -13,6 +13,8 @@ pub enum Exit {
     Status(i32),
     /// By this signal.
     Signal(i32),
+    /// By this signal, with a dump of its memory.
+    Dumped(i32),
 }
 
 /// `pidfd_open(2)`.
@@ -72,5 +74,9 @@ pub fn wait(pidfd: BorrowedFd<'_>) -> io::Result<Exit> {
     }
     // SAFETY: after a successful waitid the fields of SIGCHLD are the ones that are set.
     let status = unsafe { info.si_status() };
-    Ok(if info.si_code == libc::CLD_EXITED { Exit::Status(status) } else { Exit::Signal(status) })
+    Ok(match info.si_code {
+        libc::CLD_EXITED => Exit::Status(status),
+        libc::CLD_DUMPED => Exit::Dumped(status),
+        _ => Exit::Signal(status),
+    })
 }

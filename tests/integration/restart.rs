@@ -66,12 +66,43 @@ fn containers_outlive_the_daemon() {
 }
 
 #[test]
+fn what_was_stopped_or_let_go_on_without_a_daemon_is_seen() {
+    let name = "what_was_stopped_or_let_go_on_without_a_daemon_is_seen";
+    let Some(mut host) = Host::new(name) else {
+        return;
+    };
+    let stopped = host.run(&host.document("stopped"));
+    stopped.suspend().unwrap();
+    stopped.resume().unwrap();
+    let goes_on = host.run(&host.document("goes-on"));
+    goes_on.suspend().unwrap();
+    host.kill_daemon();
+    let freezer = |domain, v1, v2| {
+        let unified = host.group("unified", domain, "payload").join("cgroup.freeze");
+        if unified.exists() {
+            fs::write(unified, v2).unwrap();
+        } else {
+            fs::write(host.group("freezer", domain, "payload").join("freezer.state"), v1).unwrap();
+        }
+    };
+    freezer("stopped", "FROZEN", "1");
+    freezer("goes-on", "THAWED", "0");
+    host.start_daemon();
+    let (stopped, goes_on) = (again(&host, &stopped), again(&host, &goes_on));
+    assert_eq!(stopped.state(), (3, 1));
+    assert_eq!(goes_on.state(), (1, 5));
+    goes_on.assert_answers();
+    stopped.resume().unwrap();
+    stopped.assert_answers();
+}
+
+#[test]
 fn what_ended_without_a_daemon_is_seen_by_the_next() {
     let name = "what_ended_without_a_daemon_is_seen_by_the_next";
     let Some(mut host) = Host::new(name) else {
         return;
     };
-    let script = "read line; exit 0";
+    let script = "read line; exit 3";
     let kept = host.bus().define(host.document("kept").script(script)).unwrap();
     kept.create().unwrap();
     let brief = host.run(&host.document("brief").script(script));
@@ -89,6 +120,7 @@ fn what_ended_without_a_daemon_is_seen_by_the_next() {
     }
     host.start_daemon();
     assert_eq!(again(&host, &kept).state(), (5, 1));
+    assert_eq!(again(&host, &kept).end().get::<i32>("status"), 3);
     assert_eq!(again(&host, &killed).state(), (5, 6));
     assert!(host.bus().by_name("brief").is_err());
     host.assert_idle();
@@ -215,6 +247,14 @@ fn autostart_is_once_per_boot() {
     host.start_daemon();
     assert_eq!(again(&host, &wanted).state().0, 5);
     assert!(again(&host, &wanted).property::<bool>("Autostart"));
+    // As after a boot of a host whose run directory is not in memory.
+    host.stop_daemon();
+    let marker = host.paths.run.join("autostarted");
+    assert_ne!(fs::read_to_string(&marker).unwrap(), "");
+    fs::write(&marker, "another boot\n").unwrap();
+    host.start_daemon();
+    until("it is started", || again(&host, &wanted).state().0 == 1);
+    again(&host, &wanted).destroy().unwrap();
     // Switched off, it stays off after the next boot.
     again(&host, &wanted).set("Autostart", false).unwrap();
     host.stop_daemon();
@@ -277,4 +317,52 @@ fn a_broken_record_does_not_stop_the_daemon() {
     }
     fs::remove_file(record).unwrap();
     host.start_daemon();
+}
+
+#[test]
+fn a_container_is_found_again_without_its_record() {
+    let name = "a_container_is_found_again_without_its_record";
+    let Some(mut host) = Host::new(name) else {
+        return;
+    };
+    let bystander = host.bystander();
+    let document = host.document("lost").element("<title>kept</title>");
+    let domain = host.bus().define(&document).unwrap();
+    domain.create().unwrap();
+    let before = domain.xml(0).unwrap();
+    let record = |domain: &Domain| {
+        let uuid: String = domain.property("UUID");
+        host.paths.runs().join(format!("{uuid}.xml"))
+    };
+    let (lost, whole) = (record(&domain), fs::read(record(&bystander)).unwrap());
+    domain.suspend().unwrap();
+    let broken: [Option<&[u8]>; 4] = [None, Some(b""), Some(b"<domstatus"), Some(&whole)];
+    for bytes in broken {
+        host.kill_daemon();
+        match bytes {
+            None => fs::remove_file(&lost).unwrap(),
+            Some(bytes) => fs::write(&lost, bytes).unwrap(),
+        }
+        host.start_daemon();
+        let domain = again(&host, &domain);
+        assert_eq!(domain.state(), (3, 1), "{bytes:?}");
+        assert_eq!(domain.xml(0).unwrap(), before);
+        assert!(fs::read_to_string(&lost).unwrap().contains("<name>lost</name>"));
+        again(&host, &bystander).assert_answers();
+    }
+    let domain = again(&host, &domain);
+    domain.resume().unwrap();
+    domain.assert_answers();
+    domain.destroy().unwrap();
+    // With nobody who has it, and nobody who runs.
+    domain.create().unwrap();
+    let supervisor = Process::open(domain.id()).unwrap();
+    host.kill_daemon();
+    supervisor.kill_and_wait();
+    fs::write(&lost, "").unwrap();
+    host.start_daemon();
+    let domain = again(&host, &domain);
+    assert_eq!(domain.state().0, 5);
+    domain.create().unwrap();
+    domain.assert_answers();
 }

@@ -27,6 +27,7 @@ pub(in crate::driver) fn present(domain: &Domain) -> Result<Present> {
         nodes: if placed { nodes(Path::new("/sys/devices/system")) } else { Vec::new() },
         block_devices: block_devices(domain)?,
         devices: devices(domain)?,
+        images: Vec::new(),
         usb: if plan::has_usb(domain) { usb::devices(Path::new(USB)) } else { Vec::new() },
         links: links(domain)?,
     })

@@ -140,7 +140,7 @@ impl Driver {
             let text = read(&path)?;
             let number: u64 = text.trim().parse().map_err(|_| unreadable(&path, &text))?;
             let narrow = || Value::UInt(u32::try_from(number).unwrap_or(u32::MAX));
-            parameters.push((name, if is_wide { Value::ULong(number) } else { narrow() }));
+            parameters.push((name.into(), if is_wide { Value::ULong(number) } else { narrow() }));
         }
         Ok(parameters)
     }

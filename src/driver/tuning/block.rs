@@ -29,7 +29,10 @@ impl Driver {
             Some(run) => run.group.block_weight()?.map_or(0, |it| u32::try_from(it).unwrap_or(0)),
         };
         let devices = KNOWN.iter().skip(1).map(|(name, _)| (*name, Value::Text(list(tune, name))));
-        Ok(std::iter::once(("weight", Value::UInt(weight))).chain(devices).collect())
+        Ok(std::iter::once(("weight", Value::UInt(weight)))
+            .chain(devices)
+            .map(|(name, value)| (name.into(), value))
+            .collect())
     }
 
     /// Sets the share of all devices, and shares and limits of single ones; 0 takes one away.

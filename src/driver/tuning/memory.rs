@@ -30,7 +30,9 @@ impl Driver {
             }
         };
         let named = KNOWN.iter().zip(limits);
-        Ok(named.map(|((name, _), it)| (*name, Value::ULong(it.unwrap_or(MAX_KIB)))).collect())
+        Ok(named
+            .map(|((name, _), it)| ((*name).into(), Value::ULong(it.unwrap_or(MAX_KIB))))
+            .collect())
     }
 
     /// Sets limits of memory, in KiB.

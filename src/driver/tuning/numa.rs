@@ -20,6 +20,9 @@ impl Driver {
         };
         let nodes = memory.and_then(|memory| memory.nodeset.as_ref());
         let nodes = nodes.map_or_else(String::new, ToString::to_string);
-        Ok(vec![("numa_mode", Value::Int(mode)), ("numa_nodeset", Value::Text(nodes))])
+        Ok(vec![
+            ("numa_mode".into(), Value::Int(mode)),
+            ("numa_nodeset".into(), Value::Text(nodes)),
+        ])
     }
 }

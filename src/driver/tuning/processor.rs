@@ -39,7 +39,7 @@ impl Driver {
             }
         };
         let values = [Value::ULong(shares), Value::ULong(period), Value::Long(quota)];
-        Ok(KNOWN.iter().zip(values).map(|((name, _), value)| (*name, value)).collect())
+        Ok(KNOWN.iter().zip(values).map(|((name, _), value)| ((*name).into(), value)).collect())
     }
 
     /// Sets the share and the limit of processor time. A period or quota of 0 leaves what is.

@@ -1,9 +1,11 @@
 //! libvirt's typed parameters: named values of one of seven types.
 
+use std::borrow::Cow;
+
 use crate::error::{Error, ErrorCode, Result};
 
 /// Names and values, in order.
-pub type Parameters = Vec<(&'static str, Value)>;
+pub type Parameters = Vec<(Cow<'static, str>, Value)>;
 
 /// A value with its type.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,6 +2,7 @@
 
 pub(super) mod connect;
 pub(super) mod console;
+pub(super) mod devices;
 pub(super) mod domain;
 pub(super) mod events;
 pub(super) mod lifecycle;

@@ -5,7 +5,7 @@ use super::super::protocol::{DomainRef, Parameters, parameters};
 use super::super::xdr::List;
 use super::node::{Sized, sized};
 use super::{count, no_flags, room};
-use crate::driver::{BlockUsage, Direction, Value};
+use crate::driver::{BlockUsage, Value};
 use crate::error::{Error, ErrorCode, ErrorDomain, Result};
 
 /// `VIR_TYPED_PARAM_STRING_OKAY`: the client knows values that are text.
@@ -69,10 +69,10 @@ pub(in crate::rpc) async fn interface(
     call: Call,
     (domain, device): (DomainRef, String),
 ) -> Result<InterfaceStats> {
-    let traffic = call.driver().interface_stats(&*call.domain(&domain)?, &device)?;
-    let four = |it: Direction| {
-        let [a, b, c, d] = [it.bytes, it.packets, it.errors, it.dropped].map(signed);
-        (a, b, c, d)
+    let traffic = call.driver().interface_stats(&*call.domain(&domain)?, &device).await?;
+    let four = |counted: [u64; 4]| {
+        let [bytes, packets, errors, dropped] = counted.map(signed);
+        (bytes, packets, errors, dropped)
     };
     Ok((four(traffic.received), four(traffic.sent)))
 }
@@ -129,7 +129,7 @@ pub(in crate::rpc) async fn interface_addresses(
     (domain, source, flags): (DomainRef, u32, u32),
 ) -> Result<(List<Addresses, 2048>,)> {
     let domain = call.domain(&domain)?;
-    let all = call.driver().interface_addresses(&domain, source, flags)?;
+    let all = call.driver().interface_addresses(&domain, source, flags).await?;
     let all = all.into_iter().map(|it| (it.name, Some(it.mac), List(it.addresses)));
     Ok((List(all.collect()),))
 }

@@ -154,6 +154,11 @@ impl Bus {
         Events::subscribe(&self.0)
     }
 
+    /// How init ended, from now on.
+    pub fn ends(&self) -> Events {
+        Events::ends(&self.0)
+    }
+
     pub fn property(
         &self,
         path: &str,
@@ -181,6 +186,9 @@ pub struct Domain {
     pub bus: Bus,
     pub path: String,
 }
+
+/// Name, hardware address, and addresses with their types and prefixes.
+pub type LinkAddresses = (String, String, Vec<(i32, String, u32)>);
 
 impl PartialEq for Domain {
     fn eq(&self, other: &Self) -> bool {
@@ -213,8 +221,18 @@ impl Domain {
         self.call("Shutdown", &0_u32)
     }
 
+    /// 4: through initctl, 8: by a signal.
+    pub fn shutdown_flags(&self, flags: u32) -> Result<(), Failure> {
+        self.call("Shutdown", &flags)
+    }
+
     pub fn reboot(&self) -> Result<(), Failure> {
         self.call("Reboot", &0_u32)
+    }
+
+    /// How init ended last.
+    pub fn end(&self) -> Parameters {
+        Parameters(self.bus.call(&self.path, "org.nsvirt.Domain1", "GetEnd", &0_u32).unwrap())
     }
 
     pub fn suspend(&self) -> Result<(), Failure> {
@@ -244,6 +262,28 @@ impl Domain {
     pub fn set_metadata(&self, what: (i32, &str, &str, &str), flags: u32) -> Result<(), Failure> {
         let (kind, text, key, uri) = what;
         self.call("SetMetadata", &(kind, text, key, uri, flags))
+    }
+
+    /// Adds a device; flag 1 as it runs, 2 as it will start next.
+    pub fn attach(&self, device: &str, flags: u32) -> Result<(), Failure> {
+        self.call("AttachDevice", &(device, flags))
+    }
+
+    pub fn detach(&self, device: &str, flags: u32) -> Result<(), Failure> {
+        self.call("DetachDevice", &(device, flags))
+    }
+
+    pub fn update(&self, device: &str, flags: u32) -> Result<(), Failure> {
+        self.call("UpdateDevice", &(device, flags))
+    }
+
+    /// Names, hardware addresses, and addresses with their types and prefixes.
+    pub fn interface_addresses(
+        &self,
+        source: u32,
+        flags: u32,
+    ) -> Result<Vec<LinkAddresses>, Failure> {
+        self.call("InterfaceAddresses", &(source, flags))
     }
 
     pub fn property<T: TryFrom<OwnedVariant>>(&self, name: &str) -> T {

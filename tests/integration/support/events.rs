@@ -1,10 +1,11 @@
 //! Signals of the daemon, in order, from before the act that causes them.
 
+use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 
 use futures_util::StreamExt;
 use zbus::message::Type;
-use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath};
+use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, OwnedVariant};
 
 use super::bus::{CONNECT, runtime, wait};
 use super::{Domain, PATIENCE};
@@ -16,8 +17,14 @@ pub enum Step {
     Event(i32, i32),
     /// `Reboot`.
     Reboot,
+    /// `Ended`, with its sentence; of [`Events::ends`] only.
+    Ended(String),
     /// `MetadataChange` with libvirt's number and the name space.
     Metadata(i32, String),
+    /// `DeviceAdded` with its name.
+    DeviceAdded(String),
+    /// `DeviceRemoved` with its name.
+    DeviceRemoved(String),
 }
 
 impl Step {
@@ -29,6 +36,7 @@ impl Step {
     pub const RESUMED: Self = Self::Event(4, 0);
     pub const SHUT_DOWN: Self = Self::Event(5, 0);
     pub const DESTROYED: Self = Self::Event(5, 1);
+    pub const CRASHED: Self = Self::Event(5, 2);
     pub const FAILED: Self = Self::Event(5, 5);
 }
 
@@ -38,6 +46,18 @@ pub struct Events(Receiver<(String, Step)>);
 
 impl Events {
     pub fn subscribe(connection: &Connection) -> Self {
+        Self::read_by(connection, read)
+    }
+
+    /// How init ended, and nothing else.
+    pub fn ends(connection: &Connection) -> Self {
+        Self::read_by(connection, read_end)
+    }
+
+    fn read_by(
+        connection: &Connection,
+        read: fn(&zbus::Message) -> Option<(String, Step)>,
+    ) -> Self {
         let (sender, receiver) = channel();
         let rule = MatchRule::builder().msg_type(Type::Signal).path_namespace(CONNECT);
         let rule = rule.build().unwrap();
@@ -72,6 +92,16 @@ impl Events {
     }
 }
 
+fn read_end(signal: &zbus::Message) -> Option<(String, Step)> {
+    let header = signal.header();
+    if header.member()?.as_str() != "Ended" {
+        return None;
+    }
+    let end: HashMap<String, OwnedVariant> = signal.body().deserialize().unwrap();
+    let text = String::try_from(end["text"].clone()).unwrap();
+    Some((header.path()?.to_string(), Step::Ended(text)))
+}
+
 fn read(signal: &zbus::Message) -> Option<(String, Step)> {
     let header = signal.header();
     match header.member()?.as_str() {
@@ -83,6 +113,14 @@ fn read(signal: &zbus::Message) -> Option<(String, Step)> {
         "MetadataChange" => {
             let (kind, uri) = signal.body().deserialize().unwrap();
             Some((header.path()?.to_string(), Step::Metadata(kind, uri)))
+        }
+        "DeviceAdded" => {
+            let name = signal.body().deserialize().unwrap();
+            Some((header.path()?.to_string(), Step::DeviceAdded(name)))
+        }
+        "DeviceRemoved" => {
+            let name = signal.body().deserialize().unwrap();
+            Some((header.path()?.to_string(), Step::DeviceRemoved(name)))
         }
         "Reboot" => Some((header.path()?.to_string(), Step::Reboot)),
         _ => None,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use zbus::{OwnedVariant, Variant};
 
-use crate::bus::{Bus, CONNECT, DOMAIN, FromProperty, ROOT, innermost};
+use crate::bus::{Bus, CONNECT, DOMAIN, FromProperty, NSVIRT_DOMAIN, ROOT, innermost};
 use crate::domain::{self, By, Domain, RUNNING, SHUTOFF};
 use crate::outcome::{Context, Failure, Outcome, fail};
 use crate::parse::Args;
@@ -42,11 +42,35 @@ pub(crate) fn domstate(shell: &mut Shell, args: &Args) -> Outcome {
     let (state, reason) = domain.state(shell)?;
     let name = domain::state_name(state);
     if args.has("reason") {
-        shell.print(format_args!("{name} ({})\n", domain::reason_name(state, reason)));
+        let reason = domain::reason_name(state, reason);
+        match how_it_ended(shell, &domain, state)? {
+            Some(how) => shell.print(format_args!("{name} ({reason}: {how})\n")),
+            None => shell.print(format_args!("{name} ({reason})\n")),
+        }
     } else {
         shell.print(format_args!("{name}\n"));
     }
     Ok(())
+}
+
+/// What virsh has no words for: an end of init that was not as it should be. A service that is not
+/// nsvirtd does not tell.
+fn how_it_ended(shell: &Shell, domain: &Domain, state: i32) -> Outcome<Option<String>> {
+    if state != SHUTOFF {
+        return Ok(None);
+    }
+    let end = shell.bus()?.call::<_, HashMap<String, OwnedVariant>>(
+        &domain.path,
+        NSVIRT_DOMAIN,
+        "GetEnd",
+        &(0u32,),
+    );
+    let end = end.unwrap_or_default();
+    let is_plain = end.get("status").and_then(number).unwrap_or_default() == 0
+        && !end.contains_key("signal")
+        && !end.contains_key("not-restarted");
+    let text = end.get("text").and_then(|text| String::from_property(text));
+    Ok(text.filter(|_| !is_plain))
 }
 
 /// `ttyconsole`: a domain without one is a failure without words.
