@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use nsvirt::dbus::{Bus, Service};
-use nsvirt::driver::{Config, Driver, Paths};
+use nsvirt::driver::{Config, Driver, Paths, Profile};
 use nsvirt::rpc;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -30,6 +30,11 @@ struct Options {
     /// Read this configuration file instead of nsvirtd.toml in the configuration directory
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+
+    /// Isolate containers as PROFILE says, `hardened` or `compat`, where their documents do not say;
+    /// instead of `isolation` in the configuration file
+    #[arg(long, value_name = "PROFILE")]
+    isolation: Option<Profile>,
 
     /// Log more: -v what is done, -vv every detail
     #[arg(short, long, action = clap::ArgAction::Count)]
@@ -77,7 +82,8 @@ async fn run(options: Options) -> Result<(), String> {
         None => Paths::system(),
     };
     let config = options.config.unwrap_or_else(|| paths.etc.join("nsvirtd.toml"));
-    let config = Config::read(&config).map_err(|e| e.to_string())?;
+    let mut config = Config::read(&config).map_err(|e| e.to_string())?;
+    config.isolation = options.isolation.unwrap_or(config.isolation);
     let sockets = config.sockets(&paths).map_err(|e| e.to_string())?;
     let bus = choose_bus(options.bus.as_deref(), &paths);
     let mut terminate = signals()?;

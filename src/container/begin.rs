@@ -96,7 +96,7 @@ fn wait_and_go(
 ) -> Result<Option<(Vec<Console>, start::Init, Guard)>, Failure> {
     protocol::send(daemon.as_fd(), &Message::Listening, &[]).attempt("tell the daemon", "")?;
     let consoles = plan.consoles.iter().map(Console::open).collect::<Result<Vec<_>, _>>()?;
-    let guard = Guard::new(plan.restart.is_possible() || !plan.links.is_empty())?;
+    let guard = Guard::new(plan)?;
     match hear::<Request>(daemon)? {
         Some((Request::Go, _)) => Ok(Some((consoles, child.go(&[])?, guard))),
         // The daemon gave up, or died before it said Go.

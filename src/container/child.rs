@@ -12,6 +12,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::{chdir, execve, sethostname, setsid};
 
 use super::account::Identity;
+use super::confine::confine;
 use super::links;
 use super::owners::Owners;
 use super::placement;
@@ -72,6 +73,7 @@ fn set_up(plan: &Plan, prepared: &Prepared, reporter: &OwnedFd) -> Result<Infall
     reset_signals()?;
     keyring::join_new_session().attempt("leave the session keyring", "")?;
     capabilities::bound(plan.drop_capabilities).attempt("drop capabilities", "")?;
+    confine(plan)?;
     identity.assume()?;
     capabilities::drop(plan.drop_capabilities).attempt("drop capabilities", "")?;
     // Again, as changing ids forgets it; if the supervisor is gone already, the report fails.

@@ -4,18 +4,17 @@
 //! Then the root becomes `/` and the host's tree is detached, before any path inside is used: from
 //! there on a symbolic link in the container can lead nowhere but into the container.
 
-use std::ffi::CString;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::{Mode, SFlag, fstat, makedev, mknodat};
 use nix::unistd::{chdir, fchdir, pivot_root, symlinkat};
 
+use super::mask;
 use super::owners::Owners;
 use super::place::{Links, Root};
 use super::protocol::{Attempt, Failure};
@@ -68,6 +67,7 @@ impl<'a> Tree<'a> {
             Step::Mount { source: from, target, attributes } => {
                 self.mount(from, source, target, *attributes)
             }
+            Step::Mask { paths } => mask::cover(&self.root, paths),
             Step::Directory { path } => self
                 .root
                 .directory(Path::new(path), links(path))
@@ -193,9 +193,13 @@ fn open_sources(
     plan.steps.iter().map(source).collect()
 }
 
-/// A copy of a part of the host, with what is mounted below it.
+/// A copy of a part of the host, with what is mounted below it. The daemon has followed the links
+/// of its path; one that is there by now leads somewhere else.
 pub(super) fn clone_tree(path: &Path) -> io::Result<DetachedMount> {
-    mounts::clone_tree(&CString::new(path.as_os_str().as_bytes())?, true)
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
+    mounts::clone_place(openat2(AT_FDCWD, path, how)?.as_fd(), true)
 }
 
 /// Makes the root `/` and lets the host's tree go.

@@ -1,10 +1,12 @@
 //! Where things are, and what the administrator decided.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::model::IsolationProfile;
 
 /// The configuration file, `nsvirtd.toml`. Everything has a default; a key that is not known is an
 /// error, so that a typing mistake is not a silent default.
@@ -14,8 +16,8 @@ pub struct Config {
     /// Let a domain without a file system for `/` run on the host's own, writable root. libvirt
     /// does so; a booting init started that way takes the host apart.
     pub allow_host_root: bool,
-    /// Let `<idmap>` make a container's ids the host's root, from which it is to protect.
-    pub allow_host_root_ids: bool,
+    /// The isolation profile of domains whose documents name none; `hardened`.
+    pub isolation: Profile,
     /// Parent of the containers' control groups, such as `/machine`.
     pub partition: Option<String>,
     /// Where control groups are mounted; `/sys/fs/cgroup`.
@@ -120,6 +122,33 @@ fn group_of(name: &str) -> Result<u32> {
 
 fn wrong(detail: String) -> Error {
     Error::new(ErrorCode::InternalError, format!("in [libvirt] of the configuration, {detail}"))
+}
+
+/// A profile of isolation, as the configuration and the command line name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Profile(pub(super) IsolationProfile);
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self(IsolationProfile::Hardened)
+    }
+}
+
+impl FromStr for Profile {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        IsolationProfile::from_word(text).map(Self).ok_or_else(|| {
+            let known: Vec<_> = IsolationProfile::ALL.iter().map(|it| it.as_str()).collect();
+            format!("unknown isolation profile '{text}': expected {}", known.join(" or "))
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Profile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
 }
 
 impl Config {
@@ -237,6 +266,10 @@ mod tests {
         let config: Config = toml::from_str("allow_host_root = true").unwrap();
         assert!(config.allow_host_root);
         assert!(toml::from_str::<Config>("allow_hostroot = true").is_err());
+        let config: Config = toml::from_str("isolation = 'compat'").unwrap();
+        assert_eq!(config.isolation, Profile(IsolationProfile::Compat));
+        let error = toml::from_str::<Config>("isolation = 'none'").unwrap_err().to_string();
+        assert!(error.contains("expected compat or hardened"), "{error}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::cgroup::Group;
 use crate::container::protocol::End;
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::Domain as Document;
+use crate::plan::IdMaps;
 
 /// How long an operation waits for another one on the same domain.
 const JOB_PATIENCE: Duration = Duration::from_secs(30);
@@ -26,6 +27,7 @@ pub struct Domain {
     job: tokio::sync::Mutex<()>,
     snapshot: RwLock<Arc<Snapshot>>,
     run: Mutex<Option<Arc<Run>>>,
+    ids: Mutex<IdMaps>,
 }
 
 /// What is known of a domain at one moment.
@@ -130,6 +132,7 @@ impl Domain {
             job: tokio::sync::Mutex::new(()),
             snapshot: RwLock::new(Arc::new(snapshot)),
             run: Mutex::new(None),
+            ids: Mutex::new(IdMaps::default()),
         }
     }
 
@@ -194,6 +197,17 @@ impl Domain {
 
     pub(super) fn not_found(&self) -> Error {
         not_found(format!("no domain with matching uuid '{}' ({})", self.uuid, self.name))
+    }
+
+    /// The ids on the host of its container, from before its start to its end.
+    pub(super) fn ids(&self) -> IdMaps {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whoever starts it takes ids for it ([`super::registry::Registry::take_ids`]), and gives them
+    /// back with `default`.
+    pub(super) fn set_ids(&self, ids: IdMaps) {
+        *self.ids.lock().unwrap_or_else(PoisonError::into_inner) = ids;
     }
 
     pub(super) fn set_run(&self, run: Option<Arc<Run>>) {

@@ -44,7 +44,7 @@ pub use crate::cgroup::{BlockUsage, CpuTime};
 pub use crate::container::protocol::{Cause, End, Exit};
 pub use crate::network::Traffic;
 pub use client::Client;
-pub use config::{Config, Paths, Sockets};
+pub use config::{Config, Paths, Profile, Sockets};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
 pub use host::{Cache, Cell, Cpu, CpuMap, NodeInfo, Pages, Topology};

@@ -27,6 +27,7 @@ use crate::cgroup::{Group, Layout};
 use crate::container::protocol::Request;
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::Domain as Document;
+use crate::plan::IdMaps;
 
 /// How long a supervisor that is ending may take for the rest of it.
 const END_PATIENCE: Duration = Duration::from_secs(5);
@@ -116,11 +117,12 @@ impl Driver {
         let domain = self.registry.claim(live.uuid, &live.name)?;
         let group = Group::at(&self.layout, group);
         let socket = self.store.run_files(live.uuid, &live.name).socket;
-        let connected = supervisor.map(|pid| Supervisor::connect(pid, &socket)).transpose()?;
+        let connected = supervisor.map(|_| Supervisor::connect(&socket)).transpose()?;
         let Some(supervisor) = connected.flatten() else {
             return self.bury(&domain, supervisor, group, &live).await;
         };
         let run = Arc::new(Run::new(supervisor, group.clone()));
+        self.registry.take_ids(&domain, IdMaps::of(&live));
         domain.set_run(Some(run.clone()));
         // Nothing is published before it answers, so that its end meanwhile is ours to clear.
         let watch = tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
@@ -132,6 +134,7 @@ impl Driver {
         if let Err(error) = meet(&run, &Request::Attach, &mut live).await {
             watch.abort();
             domain.set_run(None);
+            domain.set_ids(IdMaps::default());
             tracing::warn!("domain '{}' did not survive: {error}", domain.name);
             run.supervisor.process.kill()?;
             return self.bury(&domain, live.id, group, &live).await;

@@ -94,7 +94,10 @@ impl Plug<'_> {
     fn detach(mut self, changed: &Changed) -> Result<Self> {
         let Some(device) = &changed.old else { return Ok(self) };
         let lone = lone(&changed.domain, device);
-        if let Some(part) = plan::going(&lone, device, &self.driver.host, &self.before)? {
+        // A source that is gone is no reason to keep what there is of it.
+        let present = present(&lone).unwrap_or_default();
+        let host = &self.driver.host;
+        if let Some(part) = plan::going(&lone, device, host, &present, &self.before)? {
             self.after = self.after.without(&part);
             self.step = Step::Remove(part);
         }

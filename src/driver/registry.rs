@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::domain::{Domain, not_found};
 use crate::error::{Error, ErrorCode, ErrorDomain, Result};
+use crate::plan::IdMaps;
 
 /// The domains of one driver. Those that do not exist (any more, or yet) are not found.
 #[derive(Debug, Default)]
@@ -64,6 +65,16 @@ impl Registry {
         domains.by_uuid.insert(uuid, domain.clone());
         domains.by_name.insert(name.to_owned(), domain.clone());
         Ok(domain)
+    }
+
+    /// Notes the ids of a container that is about to start, and answers with those of all others:
+    /// of two that start at the same time with the same ids one sees the other's.
+    pub(super) fn take_ids(&self, domain: &Domain, ids: IdMaps) -> Vec<(String, IdMaps)> {
+        let domains = self.lock();
+        domain.set_ids(ids);
+        let others = domains.by_name.values().filter(|it| it.uuid != domain.uuid);
+        let others = others.map(|it| (it.name.clone(), it.ids()));
+        others.filter(|(_, ids)| !ids.is_empty()).collect()
     }
 
     /// Forgets a domain that does not exist (any more).

@@ -21,7 +21,7 @@ use crate::container::protocol::{Cause, End, LinkNames, Message, Request};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::Domain as Document;
 use crate::network::Netlink;
-use crate::plan::{self, Placement};
+use crate::plan::{self, IdMaps, Placement, Present};
 use crate::sys::pidfd;
 
 /// How long a killed container may take to be gone, before its supervisor is killed too.
@@ -58,6 +58,7 @@ impl Driver {
     ) -> Result<()> {
         let mut live = document.clone();
         live.devices.name_all();
+        live.isolation.profile.get_or_insert(self.host.isolation);
         let partition = live.partition.get_or_insert_with(|| self.partition.clone());
         check_partition(partition)?;
         let scope = self.systemd.as_ref().map(|_| Scope::new(partition, &domain.name, random()));
@@ -85,6 +86,7 @@ impl Driver {
                     Err(_never_spawned) => self.clear_host(domain, &group, None, &live).await,
                 };
                 domain.set_run(None);
+                domain.set_ids(IdMaps::default());
                 self.publish_end(domain, reason::SHUTOFF_FAILED, None);
                 Err(also(error, cleared))
             }
@@ -113,9 +115,10 @@ impl Driver {
         // It may make what the document names.
         self.hooks.call(Hook::Prepare, live).await?;
         let files = self.store.run_files(domain.uuid, &domain.name);
-        let mut present = present(live)?;
+        let id_maps = self.registry.take_ids(domain, IdMaps::of(live));
         let images = images::attach(live)?;
-        present.images = images.iter().map(|it| (it.target.clone(), it.device)).collect();
+        let by_target = images.iter().map(|it| (it.target.clone(), it.device)).collect();
+        let present = Present { id_maps, images: by_target, ..present(live)? };
         let plan = &plan::build(live, &self.host, &present, placement(group), files)?;
         let mut shared = self.open_shared(live)?;
         shared.extend(images.into_iter().map(|image| image.held));
@@ -258,6 +261,7 @@ impl Driver {
             tracing::error!("after the end of domain '{}': {error}", domain.name);
         }
         domain.set_run(None);
+        domain.set_ids(IdMaps::default());
         let transition = match domain.admit(operation) {
             Ok(transition) => transition,
             Err(error) => return tracing::error!("domain '{}' ended twice: {error}", domain.name),

@@ -12,7 +12,9 @@ use std::time::Duration;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket, socketpair};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, socketpair, sockopt,
+};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Mutex, mpsc};
@@ -84,10 +86,14 @@ impl Supervisor {
         self.process
     }
 
-    /// Connects to a supervisor that a former daemon started; `None` when there is none.
-    pub(super) fn connect(pid: u32, path: &Path) -> Result<Option<Self>> {
-        let connected =
-            dial(path).and_then(|socket| socket.map(|it| Self::new(pid, it)).transpose());
+    /// Connects to a supervisor that a former daemon started; `None` when there is none. Which
+    /// process it is, the kernel says: what is on record may be wrong, and it will be signalled.
+    pub(super) fn connect(path: &Path) -> Result<Option<Self>> {
+        let meet = |socket: OwnedFd| {
+            let pid = getsockopt(&socket, sockopt::PeerCredentials)?.pid();
+            Self::new(pid.try_into().map_err(io::Error::other)?, socket)
+        };
+        let connected = dial(path).and_then(|socket| socket.map(meet).transpose());
         connected.map_err(|e| Error::system(format!("cannot connect to {}", path.display()), e))
     }
 

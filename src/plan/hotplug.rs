@@ -52,7 +52,7 @@ pub fn coming(
         },
         DeviceKind::Interface(_) => only(new_links(lone, present, plan)?).map(Part::Link),
         DeviceKind::Filesystem(filesystem) => {
-            let (steps, volumes) = added(lone, host, filesystem)?;
+            let (steps, volumes) = added(lone, host, present, filesystem)?;
             Some(Part::Mount(MountPart { target: filesystem.target.clone(), steps, volumes }))
         }
         DeviceKind::Console(_) | DeviceKind::Fixed => return Err(not_live("attach")),
@@ -60,7 +60,13 @@ pub fn coming(
 }
 
 /// What a device is that goes, None where there is nothing of it.
-pub fn going(lone: &Domain, device: &DeviceKind, host: &Host, plan: &Plan) -> Result<Option<Part>> {
+pub fn going(
+    lone: &Domain,
+    device: &DeviceKind,
+    host: &Host,
+    present: &Present,
+    plan: &Plan,
+) -> Result<Option<Part>> {
     let link = |guest: Option<&str>| {
         let link = plan.links.iter().find(|link| Some(link.guest.as_str()) == guest);
         link.cloned().map(Part::Link)
@@ -83,7 +89,7 @@ pub fn going(lone: &Domain, device: &DeviceKind, host: &Host, plan: &Plan) -> Re
             ));
         }
         DeviceKind::Filesystem(filesystem) => {
-            let (steps, volumes) = added(lone, host, filesystem)?;
+            let (steps, volumes) = added(lone, host, present, filesystem)?;
             Some(Part::Mount(MountPart { target: filesystem.target.clone(), steps, volumes }))
         }
         DeviceKind::Console(_) | DeviceKind::Fixed => return Err(not_live("detach")),
@@ -199,11 +205,11 @@ impl Plan {
 
     fn take_mount(&mut self, part: &MountPart) {
         for step in &part.steps {
+            // A volume has another number by now, a directory may be somewhere else.
             let is_it = |other: &Step| match (other, step) {
-                (
-                    Step::Mount { source: Source::Volume(_), target, .. },
-                    Step::Mount { source: Source::Volume(_), target: wanted, .. },
-                ) => target == wanted,
+                (Step::Mount { target, .. }, Step::Mount { target: wanted, .. }) => {
+                    target == wanted
+                }
                 _ => other == step,
             };
             let gone = remove_last(&mut self.steps, is_it);
@@ -328,7 +334,7 @@ mod tests {
         let host = host_with(CgroupVersion::V2);
         let going = |text: &str| {
             let (lone, device) = device(text);
-            going(&lone, &device, &host, &plan)
+            going(&lone, &device, &host, &Present::default(), &plan)
         };
         let root = "<filesystem><source dir='/r'/><target dir='/'/></filesystem>";
         assert_eq!(going(root).unwrap_err().code, ErrorCode::OperationInvalid);

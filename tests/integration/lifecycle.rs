@@ -68,7 +68,7 @@ fn a_definition_is_replaced_and_counts_from_the_next_start() {
     events.expect(&domain, &[Step::ADDED, Step::STARTED, Step::UPDATED]);
     // GetXMLDesc: what runs, and with VIR_DOMAIN_XML_INACTIVE what will run next.
     let (live, inactive) = (domain.xml(0).unwrap(), domain.xml(2).unwrap());
-    assert!(live.starts_with(&format!("<domain type='lxc' id='{}'>", domain.id())), "{live}");
+    assert!(live.starts_with(&format!("<domain type='lxc' id='{}' ", domain.id())), "{live}");
     assert!(live.contains("<memory unit='KiB'>65536</memory>"), "{live}");
     assert!(live.contains("<alias name='console0'/>"), "{live}");
     assert!(inactive.starts_with("<domain type='lxc'>"), "{inactive}");
