@@ -38,6 +38,7 @@ mod metadata;
 mod nodes;
 mod nsvirsh;
 mod restart;
+mod rpc;
 mod schema;
 mod shared;
 mod supervisor;
