@@ -33,6 +33,95 @@ pub struct Config {
     /// Where the templates of `<filesystem type='template'>` are; `templates` in the daemon's
     /// directory of state.
     pub templates: Option<PathBuf>,
+    /// The sockets of libvirt's clients.
+    pub libvirt: Libvirt,
+}
+
+/// `[libvirt]`: where libvirt's clients connect, and who may.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Libvirt {
+    /// Whether there are sockets for them.
+    pub enabled: bool,
+    /// Where they are; `/run/libvirt`, where libvirt's clients look, or the run directory of a
+    /// daemon with a `--prefix`.
+    pub directory: Option<PathBuf>,
+    /// Whose they are: a name or a number; `root`.
+    pub owner: Option<String>,
+    /// Their group: a name or a number; `root`.
+    pub group: Option<String>,
+    /// Who may do anything, as an octal number: owner and group.
+    pub mode: String,
+    /// Who may look, as an octal number: everybody.
+    pub read_only_mode: String,
+}
+
+impl Default for Libvirt {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            directory: None,
+            owner: None,
+            group: None,
+            mode: "0660".to_owned(),
+            read_only_mode: "0666".to_owned(),
+        }
+    }
+}
+
+/// The same with nothing left open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sockets {
+    /// Where they are.
+    pub directory: PathBuf,
+    /// User ID of the owner; the daemon's without.
+    pub owner: Option<u32>,
+    /// Group ID; the daemon's without.
+    pub group: Option<u32>,
+    /// Permissions of the socket for everything.
+    pub mode: u32,
+    /// Permissions of the socket for looking.
+    pub read_only_mode: u32,
+}
+
+impl Config {
+    /// Where libvirt's clients connect; `None` when they are not to.
+    pub fn sockets(&self, paths: &Paths) -> Result<Option<Sockets>> {
+        let Libvirt { enabled, directory, owner, group, mode, read_only_mode } = &self.libvirt;
+        if !enabled {
+            return Ok(None);
+        }
+        Ok(Some(Sockets {
+            directory: directory.clone().unwrap_or_else(|| paths.libvirt.clone()),
+            owner: owner.as_deref().map(user).transpose()?,
+            group: group.as_deref().map(group_of).transpose()?,
+            mode: octal("mode", mode)?,
+            read_only_mode: octal("read_only_mode", read_only_mode)?,
+        }))
+    }
+}
+
+fn octal(key: &str, text: &str) -> Result<u32> {
+    let number = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    number.ok_or_else(|| {
+        wrong(format!("{key} = \"{text}\": expected an octal number from 0 to 0777"))
+    })
+}
+
+fn user(name: &str) -> Result<u32> {
+    let found = nix::unistd::User::from_name(name).ok().flatten().map(|user| user.uid.as_raw());
+    let number = name.parse().ok();
+    found.or(number).ok_or_else(|| wrong(format!("owner = \"{name}\": there is no such user")))
+}
+
+fn group_of(name: &str) -> Result<u32> {
+    let found = nix::unistd::Group::from_name(name).ok().flatten().map(|it| it.gid.as_raw());
+    let number = name.parse().ok();
+    found.or(number).ok_or_else(|| wrong(format!("group = \"{name}\": there is no such group")))
+}
+
+fn wrong(detail: String) -> Error {
+    Error::new(ErrorCode::InternalError, format!("in [libvirt] of the configuration, {detail}"))
 }
 
 /// A profile of isolation, as the configuration and the command line name it.
@@ -93,6 +182,8 @@ pub struct Paths {
     pub lib: PathBuf,
     /// Parent of the containers' control groups where the configuration names none.
     pub partition: String,
+    /// Sockets of libvirt's clients.
+    pub libvirt: PathBuf,
     /// Whether this is the host's one daemon.
     pub is_host_wide: bool,
 }
@@ -106,6 +197,7 @@ impl Paths {
             log: "/var/log/nsvirt".into(),
             lib: "/var/lib/nsvirt".into(),
             partition: "/machine".to_owned(),
+            libvirt: "/run/libvirt".into(),
             is_host_wide: true,
         }
     }
@@ -119,6 +211,7 @@ impl Paths {
             log: prefix.join("log"),
             lib: prefix.join("lib"),
             partition: format!("/nsvirt-{:08x}", hash(prefix.as_os_str().as_encoded_bytes())),
+            libvirt: prefix.join("run"),
             is_host_wide: false,
         }
     }

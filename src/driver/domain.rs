@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::lifecycle::{Operation, Standing, State, Transition, admit};
+use super::lifecycle::{Operation, Standing, State, Transition, admit, not_running};
 use super::supervisor::Supervisor;
 use crate::cgroup::Group;
 use crate::container::protocol::End;
@@ -217,7 +217,7 @@ impl Domain {
     /// The container, while the domain runs.
     pub(super) fn run(&self) -> Result<Arc<Run>> {
         let run = self.run.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        run.ok_or_else(|| Error::new(ErrorCode::OperationInvalid, "domain is not running"))
+        run.ok_or_else(not_running)
     }
 }
 

@@ -5,7 +5,7 @@ use super::lifecycle::Operation;
 use super::plug::plan_of;
 use super::{Driver, check_flags};
 use crate::container::protocol::task::{Action, LinkState, Outcome};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, ErrorDomain, Result};
 use crate::model::{Interface, MacAddress};
 use crate::network::{Netlink, State, Traffic};
 
@@ -28,6 +28,16 @@ pub struct LinkAddresses {
 }
 
 impl Driver {
+    /// The name of a domain's host in leases of virtual networks, of which there are none.
+    pub fn domain_hostname(&self, domain: &Domain, flags: u32) -> Result<String> {
+        /// `VIR_DOMAIN_GET_HOSTNAME_LEASE`.
+        const FROM_LEASE: u32 = 1;
+        check_flags(flags, FROM_LEASE, "lxcDomainGetHostname")?;
+        domain.admit(Operation::UseLive)?;
+        let text = format!("no hostname found for domain {}", domain.name);
+        Err(Error::new(ErrorCode::NoHostname, text))
+    }
+
     /// The addresses that network devices have: 0 by leases of virtual networks, which there are
     /// none of; 1 as the container has them; 2 as the host has learnt them.
     pub async fn interface_addresses(
@@ -59,8 +69,8 @@ impl Driver {
         };
         let all = interfaces(domain);
         let found = all.iter().find(|it| is_it(it)).ok_or_else(|| {
-            let text = format!("invalid path, '{device}' is not a known interface");
-            Error::new(ErrorCode::InvalidArg, text)
+            let text = format!("'{device}' is not a known interface");
+            Error::new(ErrorCode::InvalidArg, text).in_domain(ErrorDomain::Domain)
         })?;
         if host_name(found).is_some() {
             return carried(found, &states()?).ok_or_else(|| gone(device));

@@ -13,6 +13,7 @@ use super::domain::{Domain, Run};
 use super::endings::{shutoff_reason, what_ended};
 use super::hooks::{Hook, Hooks};
 use super::lifecycle::State;
+use super::pid_file::PidFiles;
 use super::plug::plan_of;
 use super::program::Program;
 use super::records::Record;
@@ -58,6 +59,7 @@ impl Driver {
             netns: config.netns_directory.clone().unwrap_or_else(|| "/run/netns".into()),
             store,
             systemd: systemd(config, paths).await?,
+            pid_files: PidFiles::of(config, paths),
             hooks: Hooks::new(paths.hooks()),
             registry: registry::Registry::default(),
             events: broadcast::Sender::new(EVENT_BACKLOG),

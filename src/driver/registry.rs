@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 use super::domain::{Domain, not_found};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, ErrorDomain, Result};
 use crate::plan::IdMaps;
 
 /// The domains of one driver. Those that do not exist (any more, or yet) are not found.
@@ -97,7 +97,7 @@ fn existing(found: Option<&Arc<Domain>>, what: std::fmt::Arguments<'_>) -> Resul
 }
 
 fn taken(detail: String) -> Error {
-    Error::new(ErrorCode::OperationFailed, detail)
+    Error::new(ErrorCode::OperationFailed, detail).in_domain(ErrorDomain::Domain)
 }
 
 #[cfg(test)]

@@ -140,6 +140,7 @@ impl Driver {
         run.supervisor.listening().await?;
         self.store.write_record(domain.uuid, &record)?;
         meet(&run, &Request::Go, live).await?;
+        self.pid_files.write(&domain.name, pid)?;
         self.register(domain, &run).await;
         self.hooks.call(Hook::Started, live).await
     }
@@ -316,9 +317,10 @@ impl Driver {
         let unlinked = Netlink::open()
             .and_then(|mut netlink| netlink.remove_noted(&files.link_note()))
             .map_err(|e| Error::system("cannot remove the container's network devices", e));
+        let told = supervisor.map_or(Ok(()), |pid| self.pid_files.remove(&domain.name, pid));
         let forgotten = self.store.forget_run(domain.uuid);
         self.call_after(Hook::Release, live).await;
-        removed.and(unlinked).and(forgotten)
+        removed.and(unlinked).and(forgotten).and(told)
     }
 }
 

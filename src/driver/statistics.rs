@@ -1,5 +1,7 @@
 //! What domains use: the numbers of libvirt's calls.
 
+use std::sync::Arc;
+
 use super::domain::{Domain, Run};
 use super::lifecycle::Operation;
 use super::tuning::{Parameters, Value};
@@ -26,7 +28,13 @@ mod group {
     pub(super) const VCPU: u32 = 1 << 3;
     pub(super) const INTERFACE: u32 = 1 << 4;
     pub(super) const BLOCK: u32 = 1 << 5;
+    pub(super) const ALL: u32 = (1 << 6) - 1;
 }
+
+/// `VIR_CONNECT_GET_ALL_DOMAINS_STATS_*` beside the flags that choose domains.
+const NOWAIT: u32 = 1 << 29;
+const BACKING: u32 = 1 << 30;
+const ENFORCE: u32 = 1 << 31;
 
 impl Driver {
     /// Memory: what it is to have, what it uses, and what became of it, by libvirt's numbers.
@@ -107,6 +115,33 @@ impl Driver {
         Ok(stats)
     }
 
+    /// The same of several domains: those given, or (none) all that flags admit, as in
+    /// [`Driver::list`]. Flag 2^31: the groups asked for must all be known.
+    pub fn all_stats(
+        &self,
+        domains: Vec<Arc<Domain>>,
+        groups: u32,
+        flags: u32,
+    ) -> Result<Vec<(Arc<Domain>, Parameters)>> {
+        let unknown = groups & !group::ALL;
+        if flags & ENFORCE != 0 && unknown != 0 {
+            let text = format!("Stats types bits 0x{unknown:x} are not supported by this daemon");
+            return Err(Error::new(ErrorCode::ArgumentUnsupported, text));
+        }
+        let domains = match domains.is_empty() {
+            true => self.list(flags & !(ENFORCE | BACKING | NOWAIT))?,
+            false => domains,
+        };
+        // Of groups that are all unknown there is nothing to say.
+        let groups = if groups == 0 { group::ALL } else { groups };
+        let stats = |domain: Arc<Domain>| match self.stats(&domain, groups, 0) {
+            // It has ended meanwhile.
+            Err(_) if !domain.exists() => None,
+            stats => Some(stats.map(|stats| (domain, stats))),
+        };
+        domains.into_iter().filter_map(stats).collect()
+    }
+
     fn most_vcpus(&self, domain: &Domain) -> u32 {
         domain.snapshot().current().map_or(0, |document| document.vcpus.maximum)
     }
@@ -144,7 +179,7 @@ fn interfaces(traffic: &[(String, Traffic)]) -> Parameters {
     stats
 }
 
-fn running(domain: &Domain) -> Result<std::sync::Arc<Run>> {
+fn running(domain: &Domain) -> Result<Arc<Run>> {
     domain.admit(Operation::UseLive)?;
     domain.run()
 }

@@ -122,3 +122,24 @@ pub fn watch(
     let watched = unsafe { tokio::io::unix::AsyncFd::register_with_interest(fd, interest) };
     Ok(watched?)
 }
+
+/// Makes reads and writes fail instead of waiting.
+pub fn set_nonblocking(fd: &OwnedFd) -> io::Result<()> {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?);
+    fcntl(fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    Ok(())
+}
+
+/// Takes ownership of the descriptors that systemd has passed (`sd_listen_fds(3)`); once.
+pub fn passed_by_systemd() -> io::Result<Vec<OwnedFd>> {
+    static TAKEN: std::sync::Once = std::sync::Once::new();
+    let mut passed = Ok(Vec::new());
+    TAKEN.call_once(|| {
+        passed = sd_notify::listen_fds().map(|fds| {
+            // SAFETY: systemd has opened them for this process, and they are taken once.
+            fds.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).collect()
+        });
+    });
+    passed
+}

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// What each layer may use. `protocol` is `container::protocol`: messages, not the executor.
 const ARROWS: [(&str, &[&str]); 14] = [
     ("dbus", &["driver", "error"]),
-    ("rpc", &["driver", "error"]),
+    ("rpc", &["driver", "sys", "error"]),
     (
         "driver",
         &[

@@ -39,6 +39,7 @@ mod metadata;
 mod nodes;
 mod nsvirsh;
 mod restart;
+mod rpc;
 mod schema;
 mod shared;
 mod supervisor;

@@ -3,7 +3,9 @@
 pub(super) mod capabilities;
 mod node;
 mod present;
+mod sysinfo;
 mod topology;
+mod usage;
 mod usb;
 
 use std::collections::BTreeSet;
@@ -12,6 +14,8 @@ use std::path::Path;
 pub use node::NodeInfo;
 pub(super) use present::{block_devices, present};
 pub use topology::{Cache, Cell, Cpu, Pages, Topology};
+pub use usage::CpuMap;
+pub(super) use usage::bits;
 
 use super::config::{Config, Paths};
 use crate::cgroup::{Hierarchy, Layout, Version};

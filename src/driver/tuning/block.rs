@@ -5,7 +5,7 @@ use crate::driver::domain::Domain;
 use crate::driver::host::block_devices;
 use crate::driver::lifecycle::Operation;
 use crate::driver::{Driver, check_flags};
-use crate::error::Result;
+use crate::error::{ErrorDomain, Result};
 use crate::model::{BlockDeviceTune, BlockTune, Domain as Document};
 use crate::plan::{Present, block_changes};
 
@@ -132,7 +132,10 @@ fn parse(name: &'static str, text: &str) -> Result<Vec<DeviceNumber>> {
                 ))),
             }
         }
-        _ => Err(invalid(format!("unable to parse blkio device '{name}' '{text}'"))),
+        _ => {
+            let text = format!("unable to parse blkio device '{name}' '{text}'");
+            Err(invalid(text).in_domain(ErrorDomain::Domain))
+        }
     };
     parts.chunks(2).map(pair).collect()
 }

@@ -12,6 +12,11 @@ const KNOWN: [(&str, &str); 3] =
     [("cpu_shares", "ullong"), ("vcpu_period", "ullong"), ("vcpu_quota", "llong")];
 
 impl Driver {
+    /// libvirt's name for the scheduler, and how many parameters it has.
+    pub fn scheduler_type(&self) -> (&'static str, u32) {
+        ("posix", u32::try_from(KNOWN.len()).unwrap_or(u32::MAX))
+    }
+
     /// The share and the limit of processor time: in force, or in the definition, where 0 means
     /// that there is none.
     pub fn scheduler_parameters(&self, domain: &Domain, flags: u32) -> Result<Parameters> {
