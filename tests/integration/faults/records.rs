@@ -57,6 +57,8 @@ fn a_process_with_a_number_on_record_lives() {
         host.kill_daemon();
         if is_dead {
             Process::open(id).unwrap().kill_and_wait();
+            // Its file for libvirt's clients has the number that was on record.
+            fs::remove_file(host.paths.libvirt.join("lxc/faulty.pid")).unwrap();
         }
         change(&host, &format!("pid='{id}'"), &format!("pid='{}'", stranger.pid()));
         host.start_daemon();
