@@ -27,7 +27,7 @@ impl PidFiles {
     /// stays: libvirt's driver may have a domain of that name.
     pub(super) fn write(&self, name: &str, pid: u32) -> Result<()> {
         let Some(path) = self.path(name) else { return Ok(()) };
-        let is_taken = |other: u32| other != pid && Path::new(&format!("/proc/{other}")).exists();
+        let is_taken = |other: u32| other != pid && is_there(other);
         if let Some(other) = read(&path).filter(|other| is_taken(*other)) {
             tracing::warn!("{} is about process {other} and stays", path.display());
             return Ok(());
@@ -51,6 +51,12 @@ impl PidFiles {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether there is a process that has not ended: one that only waits for its parent has no program.
+fn is_there(pid: u32) -> bool {
+    let program = fs::read_link(format!("/proc/{pid}/exe"));
+    !program.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 fn read(path: &Path) -> Option<u32> {
