@@ -16,6 +16,9 @@
 //!    ([`supervisor`], [`console`]).
 //! 6. What the end of init was ([`ending`]) decides whether it goes back to step 2 ([`restarts`]).
 //!
+//! Whatever is executed in it later is put there by a process of its own ([`enter`]), and cut down to
+//! the rights of init in the same place ([`restrict`]).
+//!
 //! A failure anywhere before exec comes back as one [`protocol::Failure`] and leaves nothing: the
 //! mounts die with the child's namespace.
 
@@ -26,6 +29,8 @@ mod console;
 mod console_log;
 mod domain_log;
 mod ending;
+pub mod enter;
+mod entrant;
 mod guard;
 mod links;
 mod listener;
@@ -34,6 +39,7 @@ mod place;
 mod placement;
 pub mod protocol;
 mod restarts;
+mod restrict;
 mod start;
 mod superblock;
 pub mod supervisor;

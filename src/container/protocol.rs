@@ -12,9 +12,11 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub use super::ending::{Cause, End};
+pub use super::ending::{Cause, End, signal_text};
 use crate::sys;
 pub use crate::sys::pidfd::Exit;
+
+pub mod entry;
 
 /// Longest message, in bytes. The plan is not a message, it is read from a file.
 const LIMIT: usize = 64 << 10;
@@ -38,6 +40,9 @@ pub enum Request {
     /// A daemon that was restarted has no record of this run. Answered by `Done` with the file that
     /// was kept, or `Refused`.
     Record,
+    /// Ask for the plan the container runs by. Answered by `Done` with a descriptor of a file that
+    /// holds it, or `Refused`.
+    TellPlan,
     /// Open a console anew. Answered by `Done` with a descriptor, or `Refused`.
     OpenConsole {
         /// Which console, from 0.

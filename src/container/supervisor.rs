@@ -321,6 +321,10 @@ impl Supervisor {
                     say(format_args!("cannot kill init: {error}"));
                 }
             }
+            Request::TellPlan => match self.plan_file().attempt("hand out the plan", "") {
+                Ok(plan) => self.send(&Message::Done, &[plan.as_fd()]),
+                Err(failure) => self.send(&Message::Refused(failure), &[]),
+            },
             Request::OpenConsole { console } => match self.open_console(console) {
                 Ok(client) => self.send(&Message::Done, &[client.as_fd()]),
                 Err(failure) => self.send(&Message::Refused(failure), &[]),
@@ -337,6 +341,11 @@ impl Supervisor {
                 }
             }
         }
+    }
+
+    /// The plan, in a file without a name.
+    fn plan_file(&self) -> io::Result<OwnedFd> {
+        sys::fd::in_memory(c"nsvirt-plan", &serde_json::to_vec(&self.plan)?)
     }
 
     fn open_console(&self, number: usize) -> Result<OwnedFd, Failure> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::exec::Execs;
 use super::lifecycle::{Operation, Standing, State, Transition, admit};
 use super::supervisor::Supervisor;
 use crate::cgroup::Group;
@@ -26,6 +27,8 @@ pub struct Domain {
     job: tokio::sync::Mutex<()>,
     snapshot: RwLock<Arc<Snapshot>>,
     run: Mutex<Option<Arc<Run>>>,
+    /// Programs that were executed in it.
+    pub(super) execs: Execs,
 }
 
 /// What is known of a domain at one moment.
@@ -130,6 +133,7 @@ impl Domain {
             job: tokio::sync::Mutex::new(()),
             snapshot: RwLock::new(Arc::new(snapshot)),
             run: Mutex::new(None),
+            execs: Execs::default(),
         }
     }
 

@@ -9,6 +9,8 @@ mod config;
 mod domain;
 mod endings;
 mod event;
+mod exec;
+mod executor;
 mod hooks;
 mod host;
 mod impact;
@@ -33,10 +35,11 @@ mod systemd;
 mod tuning;
 
 pub use crate::cgroup::{BlockUsage, CpuTime};
-pub use crate::container::protocol::{Cause, End, Exit};
+pub use crate::container::protocol::{Cause, End, Exit, signal_text};
 pub use config::{Config, Paths};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
+pub use exec::{Exec, Executed, Untold};
 pub use host::{Cache, Cell, Cpu, NodeInfo, Pages, Topology};
 pub use metadata::Metadata;
 pub use native::Converted;
@@ -45,6 +48,7 @@ pub use tuning::{Parameters, Value};
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use tokio::sync::broadcast;
 use uuid::Uuid;
@@ -70,6 +74,8 @@ pub struct Driver {
     hooks: hooks::Hooks,
     registry: registry::Registry,
     events: broadcast::Sender<Event>,
+    /// The number of the last program executed in a container.
+    last_exec: AtomicU64,
     /// Held for the driver's life: one daemon per run directory.
     _lock: std::fs::File,
 }

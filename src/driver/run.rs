@@ -283,6 +283,7 @@ impl Driver {
         run.supervisor.process.kill()?;
         run.supervisor.process.ended().await;
         run.supervisor.process.reap();
+        domain.execs.end().await;
         self.clear_host(domain, &run.group, Some(run.supervisor.pid), live).await
     }
 
@@ -383,7 +384,7 @@ fn refused(domain: &Domain) -> Error {
 }
 
 /// An error, and what went wrong while undoing.
-fn also(error: Error, undone: Result<()>) -> Error {
+pub(super) fn also(error: Error, undone: Result<()>) -> Error {
     match undone {
         Ok(()) => error,
         Err(left) => Error { message: format!("{}; then {left}", error.message), ..error },

@@ -24,6 +24,11 @@ impl Spare {
         self.program.path()
     }
 
+    /// The program.
+    pub(super) fn program(&self) -> &Program {
+        &self.program
+    }
+
     /// A supervisor for one container: the spare one, or a new one where there is none.
     pub(super) fn take(&self) -> Result<Supervisor> {
         match self.remove() {

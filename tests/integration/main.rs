@@ -18,6 +18,7 @@ mod bounds;
 mod differential;
 mod endings;
 mod ends;
+mod exec;
 mod files;
 mod filesystems;
 mod fuzz_findings;
