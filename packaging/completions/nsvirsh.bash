@@ -35,6 +35,8 @@ _nsvirsh() {
     domxml-to-native:--xml) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     dumpxml:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
     edit:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    exec:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    lxc-enter-namespace:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
     metadata:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
     reboot:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
     reboot:--mode) COMPREPLY=($(compgen -W "acpi agent initctl signal paravirt" -- "$cur")); return ;;
@@ -52,10 +54,10 @@ _nsvirsh() {
     domcapabilities:--virttype) COMPREPLY=($(compgen -W "lxc" -- "$cur")); return ;;
     domcapabilities:--emulatorbin) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     cd:--dir) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    help:--command) COMPREPLY=($(compgen -W "autostart console create define desc destroy domid domname domuuid domxml-from-native domxml-to-native dumpxml edit metadata reboot resume shutdown start suspend ttyconsole undefine dominfo domstate list event capabilities domcapabilities hostname nodeinfo uri version cd connect echo exit help pwd quit" -- "$cur")); return ;;
+    help:--command) COMPREPLY=($(compgen -W "autostart console create define desc destroy domid domname domuuid domxml-from-native domxml-to-native dumpxml edit exec lxc-enter-namespace metadata reboot resume shutdown start suspend ttyconsole undefine dominfo domstate list event capabilities domcapabilities hostname nodeinfo uri version cd connect echo exit help pwd quit" -- "$cur")); return ;;
     esac
     case $command in
-    '') COMPREPLY=($(compgen -W "autostart console create define desc destroy domid domname domuuid domxml-from-native domxml-to-native dumpxml edit metadata reboot resume shutdown start suspend ttyconsole undefine dominfo domstate list event capabilities domcapabilities hostname nodeinfo uri version cd connect echo exit help pwd quit --connect --debug --escape --help --log --quiet --readonly --timing --version" -- "$cur")) ;;
+    '') COMPREPLY=($(compgen -W "autostart console create define desc destroy domid domname domuuid domxml-from-native domxml-to-native dumpxml edit exec lxc-enter-namespace metadata reboot resume shutdown start suspend ttyconsole undefine dominfo domstate list event capabilities domcapabilities hostname nodeinfo uri version cd connect echo exit help pwd quit --connect --debug --escape --help --log --quiet --readonly --timing --version" -- "$cur")) ;;
     autostart) COMPREPLY=($(compgen -W "--domain --disable --help $(_nsvirsh_domains)" -- "$cur")) ;;
     console) COMPREPLY=($(compgen -W "--domain --devname --force --safe --help $(_nsvirsh_domains)" -- "$cur")) ;;
     create) COMPREPLY=($(compgen -f -W "--file --console --paused --autodestroy --validate --help" -- "$cur")) ;;
@@ -69,6 +71,8 @@ _nsvirsh() {
     domxml-to-native) COMPREPLY=($(compgen -W "--format --domain --xml --help lxc-tools" -- "$cur")) ;;
     dumpxml) COMPREPLY=($(compgen -W "--domain --inactive --security-info --update-cpu --migratable --xpath --wrap --help $(_nsvirsh_domains)" -- "$cur")) ;;
     edit) COMPREPLY=($(compgen -W "--domain --skip-validate --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    exec) COMPREPLY=($(compgen -W "--domain --user --env --dir --tty --no-tty --command --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    lxc-enter-namespace) COMPREPLY=($(compgen -W "--domain --noseclabel --cmd --help $(_nsvirsh_domains)" -- "$cur")) ;;
     metadata) COMPREPLY=($(compgen -W "--domain --uri --live --config --current --edit --key --set --remove --help $(_nsvirsh_domains)" -- "$cur")) ;;
     reboot) COMPREPLY=($(compgen -W "--domain --mode --help $(_nsvirsh_domains)" -- "$cur")) ;;
     resume) COMPREPLY=($(compgen -W "--domain --help $(_nsvirsh_domains)" -- "$cur")) ;;
@@ -91,7 +95,7 @@ _nsvirsh() {
     connect) COMPREPLY=($(compgen -W "--name --readonly --help" -- "$cur")) ;;
     echo) COMPREPLY=($(compgen -W "--shell --xml --split --err --string --help" -- "$cur")) ;;
     exit) COMPREPLY=($(compgen -W "--help" -- "$cur")) ;;
-    help) COMPREPLY=($(compgen -W "--command --help autostart console create define desc destroy domid domname domuuid domxml-from-native domxml-to-native dumpxml edit metadata reboot resume shutdown start suspend ttyconsole undefine dominfo domstate list event capabilities domcapabilities hostname nodeinfo uri version cd connect echo exit help pwd quit" -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W "--command --help autostart console create define desc destroy domid domname domuuid domxml-from-native domxml-to-native dumpxml edit exec lxc-enter-namespace metadata reboot resume shutdown start suspend ttyconsole undefine dominfo domstate list event capabilities domcapabilities hostname nodeinfo uri version cd connect echo exit help pwd quit" -- "$cur")) ;;
     pwd) COMPREPLY=($(compgen -W "--help" -- "$cur")) ;;
     quit) COMPREPLY=($(compgen -W "--help" -- "$cur")) ;;
     esac

@@ -35,6 +35,7 @@ mod many;
 mod metadata;
 mod nodes;
 mod nsvirsh;
+mod nsvirsh_exec;
 mod restart;
 mod schema;
 mod shared;

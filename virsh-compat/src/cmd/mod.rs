@@ -4,6 +4,7 @@ pub(crate) mod console;
 pub(crate) mod document;
 pub(crate) mod edit;
 pub(crate) mod event;
+pub(crate) mod exec;
 pub(crate) mod host;
 pub(crate) mod info;
 pub(crate) mod itself;
