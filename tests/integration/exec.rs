@@ -37,8 +37,9 @@ fn assert_same(program: &Facts, init: &Facts) {
         assert_eq!(program.all(key), init.all(key), "{key}");
     }
     if init.all("keyring") == ["_ses"] {
-        // Its own as well.
-        assert_eq!(program.all("keyring"), ["_ses", "_ses"]);
+        // It sees its own, and that of init if that is the same user's.
+        let seen = program.all("keyring");
+        assert!(!seen.is_empty() && seen.iter().all(|it| *it == "_ses"), "{seen:?}");
     }
     for (number, fd) in program.all("fd").iter().enumerate() {
         assert!(fd.starts_with(&format!("{number} pipe:")), "{fd}");

@@ -7,7 +7,7 @@ use rustix::termios::tcgetwinsize;
 use zbus::OwnedVariant;
 
 use crate::bus::{Bus, NSVIRT_DOMAIN};
-use crate::cmd::{exclusive, info};
+use crate::cmd::exclusive;
 use crate::domain::{self, By, Domain};
 use crate::outcome::{Failure, Outcome, fail};
 use crate::parse::Args;
@@ -114,7 +114,6 @@ struct Started {
 
 fn start(shell: &mut Shell, domain: &Domain, program: Program<'_>) -> Outcome<Started> {
     let Program { arguments, mut environment, user, group, directory, terminal } = program;
-    info::must_run(shell, domain)?;
     shell.flush();
     let (mut rows, mut columns, mut flags) = (0, 0, 0);
     if terminal {
