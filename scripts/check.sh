@@ -43,7 +43,15 @@ needs losetup mount
 # libvirt's own driver, to compare with: the tests start it, each for itself.
 needs /usr/sbin/libvirtd 'libvirt-daemon libvirt-daemon-system'
 needs /usr/lib/libvirt/libvirt_lxc libvirt-daemon-driver-lxc
+needs virsh libvirt-clients
 /usr/bin/python3 -c 'import libvirt' 2>/dev/null || missing="$missing python3-libvirt"
+# Programs that are made with libvirt's library, or speak its protocol.
+needs virt-install virtinst
+needs virt-ssh-helper libvirt-clients
+needs /usr/sbin/libvirt-dbus libvirt-dbus
+needs dbus-daemon dbus-daemon
+needs prometheus-libvirt-exporter prometheus-libvirt-exporter
+needs /usr/share/doc/libsys-virt-perl libsys-virt-perl
 # What schemas/domain is compared with, and by.
 needs xmllint libxml2-utils
 needs /usr/share/libvirt/schemas/domain.rng libvirt0

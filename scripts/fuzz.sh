@@ -3,6 +3,7 @@
 #
 #   sh scripts/fuzz.sh document [SECONDS]     domain documents
 #   sh scripts/fuzz.sh lxc_config [SECONDS]   LXC configurations
+#   sh scripts/fuzz.sh message [SECONDS]      messages of libvirt's protocol
 #
 # Needs `cargo install cargo-fuzz` and a C++ compiler. What it finds is in tests/fuzz/artifacts: a
 # file of tests/data/fuzz from then on, which the tests replay.
@@ -18,7 +19,8 @@ mkdir -p "$corpus"
 case $target in
 document) words='src/model src/xml' ;;
 lxc_config) words='src/native' ;;
-*) echo "no target $target: document, lxc_config" >&2; exit 2 ;;
+message) words='src/rpc' ;;
+*) echo "no target $target: document, lxc_config, message" >&2; exit 2 ;;
 esac
 # The list is meant to be split into words.
 # shellcheck disable=SC2086

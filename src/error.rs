@@ -14,6 +14,8 @@ pub enum ErrorCode {
     InternalError = 1,
     /// The call exists in libvirt and this driver does not have it.
     NoSupport = 3,
+    /// No driver is at that address.
+    NoConnect = 5,
     /// An argument or a flag that the call does not take.
     InvalidArg = 8,
     /// The operation was tried and failed.
@@ -32,6 +34,8 @@ pub enum ErrorCode {
     XmlDetail = 35,
     /// A system call failed; the message carries the errno text.
     SystemError = 38,
+    /// A message of the remote protocol is not what it should be.
+    Rpc = 39,
     /// No such domain.
     NoDomain = 42,
     /// The operation does not fit the state the domain is in.
@@ -52,6 +56,10 @@ pub enum ErrorCode {
     OperationUnsupported = 84,
     /// The document is not what the schema allows.
     XmlInvalidSchema = 92,
+    /// A domain has no such device.
+    DeviceMissing = 99,
+    /// No name of a host is known for a domain.
+    NoHostname = 108,
 }
 
 impl ErrorCode {
@@ -67,6 +75,8 @@ impl ErrorCode {
             Self::NoName => "missing name information",
             Self::XmlError => "XML error",
             Self::XmlDetail => "",
+            Self::NoConnect => "no connection driver available",
+            Self::Rpc => "RPC error",
             Self::OperationDenied => "operation forbidden",
             Self::SystemError => "Cannot complete the operation",
             Self::NoDomain => "Domain not found",
@@ -78,7 +88,9 @@ impl ErrorCode {
             Self::NoDomainMetadata => "metadata not found",
             Self::Overflow => "numerical overflow",
             Self::OperationUnsupported => "Operation not supported",
+            Self::NoHostname => "no hostname found",
             Self::XmlInvalidSchema => "XML document failed to validate against schema",
+            Self::DeviceMissing => "device not found",
         }
     }
 }
@@ -87,16 +99,34 @@ impl ErrorCode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(i32)]
 pub enum ErrorDomain {
+    /// No part in particular.
+    None = 0,
     /// The document parser as XML.
     Xml = 5,
     /// The remote protocol.
     Rpc = 7,
     /// The container driver.
     Lxc = 17,
+    /// Pools and volumes of storage.
+    Storage = 18,
+    /// Virtual networks.
+    Network = 19,
     /// The domain document.
     Domain = 20,
+    /// Devices of the host.
+    NodeDevice = 22,
+    /// Network interfaces of the host.
+    Interface = 26,
+    /// Secrets.
+    Secret = 30,
+    /// Filters of network traffic.
+    NetworkFilter = 33,
+    /// Snapshots of domains.
+    Snapshot = 35,
     /// Control groups.
     Cgroup = 54,
+    /// Checkpoints of domains.
+    Checkpoint = 69,
 }
 
 /// What went wrong, for a client.

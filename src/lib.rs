@@ -18,6 +18,7 @@ pub mod model;
 pub mod native;
 pub mod network;
 pub mod plan;
+pub mod rpc;
 pub mod security;
 pub mod sys;
 pub mod xml;

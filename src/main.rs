@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use clap::Parser;
 use nsvirt::dbus::{Bus, Service};
-use nsvirt::driver::{Config, Driver, Paths};
+use nsvirt::driver::{Config, Driver, Paths, Profile};
+use nsvirt::rpc;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Runs Linux containers described by libvirt domain XML, and serves them over D-Bus.
+/// Runs Linux containers described by libvirt domain XML, and serves them over D-Bus and to
+/// libvirt's own clients.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Options {
@@ -28,6 +30,11 @@ struct Options {
     /// Read this configuration file instead of nsvirtd.toml in the configuration directory
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+
+    /// Isolate containers as PROFILE says, `hardened` or `compat`, where their documents do not say;
+    /// instead of `isolation` in the configuration file
+    #[arg(long, value_name = "PROFILE")]
+    isolation: Option<Profile>,
 
     /// Log more: -v what is done, -vv every detail
     #[arg(short, long, action = clap::ArgAction::Count)]
@@ -75,20 +82,33 @@ async fn run(options: Options) -> Result<(), String> {
         None => Paths::system(),
     };
     let config = options.config.unwrap_or_else(|| paths.etc.join("nsvirtd.toml"));
-    let config = Config::read(&config).map_err(|e| e.to_string())?;
+    let mut config = Config::read(&config).map_err(|e| e.to_string())?;
+    config.isolation = options.isolation.unwrap_or(config.isolation);
+    let sockets = config.sockets(&paths).map_err(|e| e.to_string())?;
     let bus = choose_bus(options.bus.as_deref(), &paths);
     let mut terminate = signals()?;
     let driver = Driver::open(&config, &paths).await.map_err(|e| e.to_string())?;
+    let remote = sockets.map(|sockets| rpc::Service::start(driver.clone(), &sockets)).transpose();
+    let remote = remote.map_err(|e| e.to_string())?;
     let service = Service::start(driver.clone(), &bus)
         .await
         .map_err(|e| format!("cannot serve on the bus at {}: {e}", bus.address()))?;
     announce(&bus);
     let stopped = tokio::select! {
+        () = serve_remote(remote.as_ref()) => Err("the sockets are gone".to_owned()),
         () = service.run() => Err(format!("the bus at {} is gone", bus.address())),
         () = terminate.any() => Ok(()),
     };
     stop(&driver, &bus).await?;
     stopped
+}
+
+/// Serves libvirt's clients, if they are to be served.
+async fn serve_remote(service: Option<&rpc::Service>) {
+    match service {
+        Some(service) => service.run().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The system bus is there if its socket is.

@@ -19,12 +19,24 @@ _nsvirsh() {
         esac
     done
     case $command:$prev in
+    attach-device:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    attach-device:--file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    attach-disk:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    attach-disk:--source) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    attach-interface:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    attach-interface:--type) COMPREPLY=($(compgen -W "bridge direct network hostdev vhostuser" -- "$cur")); return ;;
     autostart:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
     console:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
     create:--file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     define:--file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     desc:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
     destroy:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    detach-device:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    detach-device:--file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    detach-device-alias:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    detach-disk:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    detach-interface:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    detach-interface:--type) COMPREPLY=($(compgen -W "bridge direct ethernet network" -- "$cur")); return ;;
     domid:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
     domname:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
     domuuid:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
@@ -47,6 +59,8 @@ _nsvirsh() {
     suspend:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
     ttyconsole:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
     undefine:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    update-device:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    update-device:--file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     dominfo:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
     domstate:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
     event:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
@@ -54,16 +68,23 @@ _nsvirsh() {
     domcapabilities:--virttype) COMPREPLY=($(compgen -W "lxc" -- "$cur")); return ;;
     domcapabilities:--emulatorbin) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     cd:--dir) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    help:--command) COMPREPLY=($(compgen -W "autostart console create define desc destroy domid domname domuuid domxml-from-native domxml-to-native dumpxml edit exec lxc-enter-namespace metadata reboot resume shutdown start suspend ttyconsole undefine dominfo domstate list event capabilities domcapabilities hostname nodeinfo uri version cd connect echo exit help pwd quit" -- "$cur")); return ;;
+    help:--command) COMPREPLY=($(compgen -W "attach-device attach-disk attach-interface autostart console create define desc destroy detach-device detach-device-alias detach-disk detach-interface domid domname domuuid domxml-from-native domxml-to-native dumpxml edit exec lxc-enter-namespace metadata reboot resume shutdown start suspend ttyconsole undefine update-device dominfo domstate list event capabilities domcapabilities hostname nodeinfo uri version cd connect echo exit help pwd quit" -- "$cur")); return ;;
     esac
     case $command in
-    '') COMPREPLY=($(compgen -W "autostart console create define desc destroy domid domname domuuid domxml-from-native domxml-to-native dumpxml edit exec lxc-enter-namespace metadata reboot resume shutdown start suspend ttyconsole undefine dominfo domstate list event capabilities domcapabilities hostname nodeinfo uri version cd connect echo exit help pwd quit --connect --debug --escape --help --log --quiet --readonly --timing --version" -- "$cur")) ;;
+    '') COMPREPLY=($(compgen -W "attach-device attach-disk attach-interface autostart console create define desc destroy detach-device detach-device-alias detach-disk detach-interface domid domname domuuid domxml-from-native domxml-to-native dumpxml edit exec lxc-enter-namespace metadata reboot resume shutdown start suspend ttyconsole undefine update-device dominfo domstate list event capabilities domcapabilities hostname nodeinfo uri version cd connect echo exit help pwd quit --connect --debug --escape --help --log --quiet --readonly --timing --version" -- "$cur")) ;;
+    attach-device) COMPREPLY=($(compgen -W "--domain --file --persistent --config --live --current --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    attach-disk) COMPREPLY=($(compgen -W "--domain --source --target --targetbus --driver --subdriver --iothread --cache --io --type --mode --sourcetype --serial --wwn --alias --rawio --address --multifunction --print-xml --source-protocol --source-host-name --source-host-transport --source-host-socket --persistent --config --live --current --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    attach-interface) COMPREPLY=($(compgen -W "--domain --type --source --target --mac --script --model --alias --inbound --outbound --persistent --config --live --current --print-xml --managed --source-mode --help $(_nsvirsh_domains)" -- "$cur")) ;;
     autostart) COMPREPLY=($(compgen -W "--domain --disable --help $(_nsvirsh_domains)" -- "$cur")) ;;
     console) COMPREPLY=($(compgen -W "--domain --devname --force --safe --help $(_nsvirsh_domains)" -- "$cur")) ;;
     create) COMPREPLY=($(compgen -f -W "--file --console --paused --autodestroy --validate --help" -- "$cur")) ;;
     define) COMPREPLY=($(compgen -f -W "--file --validate --help" -- "$cur")) ;;
     desc) COMPREPLY=($(compgen -W "--domain --live --config --current --title --edit --new-desc --help $(_nsvirsh_domains)" -- "$cur")) ;;
     destroy) COMPREPLY=($(compgen -W "--domain --graceful --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    detach-device) COMPREPLY=($(compgen -W "--domain --file --persistent --config --live --current --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    detach-device-alias) COMPREPLY=($(compgen -W "--domain --alias --config --live --current --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    detach-disk) COMPREPLY=($(compgen -W "--domain --target --persistent --config --live --current --print-xml --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    detach-interface) COMPREPLY=($(compgen -W "--domain --type --mac --persistent --config --live --current --print-xml --help $(_nsvirsh_domains)" -- "$cur")) ;;
     domid) COMPREPLY=($(compgen -W "--domain --help $(_nsvirsh_domains)" -- "$cur")) ;;
     domname) COMPREPLY=($(compgen -W "--domain --help $(_nsvirsh_domains)" -- "$cur")) ;;
     domuuid) COMPREPLY=($(compgen -W "--domain --help $(_nsvirsh_domains)" -- "$cur")) ;;
@@ -81,6 +102,7 @@ _nsvirsh() {
     suspend) COMPREPLY=($(compgen -W "--domain --help $(_nsvirsh_domains)" -- "$cur")) ;;
     ttyconsole) COMPREPLY=($(compgen -W "--domain --help $(_nsvirsh_domains)" -- "$cur")) ;;
     undefine) COMPREPLY=($(compgen -W "--domain --managed-save --snapshots-metadata --checkpoints-metadata --nvram --keep-nvram --tpm --keep-tpm --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    update-device) COMPREPLY=($(compgen -W "--domain --file --persistent --config --live --current --force --help $(_nsvirsh_domains)" -- "$cur")) ;;
     dominfo) COMPREPLY=($(compgen -W "--domain --help $(_nsvirsh_domains)" -- "$cur")) ;;
     domstate) COMPREPLY=($(compgen -W "--domain --reason --help $(_nsvirsh_domains)" -- "$cur")) ;;
     list) COMPREPLY=($(compgen -W "--inactive --all --transient --persistent --with-snapshot --without-snapshot --with-checkpoint --without-checkpoint --state-running --state-paused --state-shutoff --state-other --autostart --no-autostart --with-managed-save --without-managed-save --uuid --name --id --table --managed-save --title --help" -- "$cur")) ;;
@@ -95,7 +117,7 @@ _nsvirsh() {
     connect) COMPREPLY=($(compgen -W "--name --readonly --help" -- "$cur")) ;;
     echo) COMPREPLY=($(compgen -W "--shell --xml --split --err --string --help" -- "$cur")) ;;
     exit) COMPREPLY=($(compgen -W "--help" -- "$cur")) ;;
-    help) COMPREPLY=($(compgen -W "--command --help autostart console create define desc destroy domid domname domuuid domxml-from-native domxml-to-native dumpxml edit exec lxc-enter-namespace metadata reboot resume shutdown start suspend ttyconsole undefine dominfo domstate list event capabilities domcapabilities hostname nodeinfo uri version cd connect echo exit help pwd quit" -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W "--command --help attach-device attach-disk attach-interface autostart console create define desc destroy detach-device detach-device-alias detach-disk detach-interface domid domname domuuid domxml-from-native domxml-to-native dumpxml edit exec lxc-enter-namespace metadata reboot resume shutdown start suspend ttyconsole undefine update-device dominfo domstate list event capabilities domcapabilities hostname nodeinfo uri version cd connect echo exit help pwd quit" -- "$cur")) ;;
     pwd) COMPREPLY=($(compgen -W "--help" -- "$cur")) ;;
     quit) COMPREPLY=($(compgen -W "--help" -- "$cur")) ;;
     esac

@@ -3,10 +3,10 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::plan::{DeviceKind, DeviceRule};
-use crate::sys::bpf::{Instruction, attach_device_program};
+use crate::sys::bpf::{Instruction, attach_device_program, replace_device_program};
 
 /// Allows a group of version 1 these devices and no other. The kernel takes this only while there
 /// are no groups below; those made later inherit it.
@@ -20,6 +20,30 @@ pub(super) fn allow_only_v1(
         fs::write(group.join("devices.allow"), format!("{kind} *:* m"))?;
     }
     devices.iter().try_for_each(|rule| fs::write(group.join("devices.allow"), line(rule)))
+}
+
+/// Allows groups of version 1, each below the one before, what is new in a list of rules, and no
+/// longer what is missing from it. Groups that the container has made itself lose what their parent
+/// loses, and are left to decide what else they have.
+pub(super) fn change_v1(
+    groups: &[PathBuf],
+    before: &[DeviceRule],
+    after: &[DeviceRule],
+) -> io::Result<()> {
+    let gone = before.iter().filter(|rule| !after.contains(rule));
+    for (rule, group) in gone.flat_map(|rule| groups.iter().map(move |group| (rule, group))) {
+        fs::write(group.join("devices.deny"), line(rule))?;
+    }
+    // Again those that overlap with what was denied; what is allowed already stays so.
+    for (rule, group) in after.iter().flat_map(|rule| groups.iter().map(move |it| (rule, it))) {
+        fs::write(group.join("devices.allow"), line(rule))?;
+    }
+    Ok(())
+}
+
+/// Allows a group of version 2 these devices instead of those it was allowed before, at once.
+pub(super) fn change_v2(group: &Path, devices: &[DeviceRule], make_nodes: bool) -> io::Result<()> {
+    replace_device_program(File::open(group)?.as_fd(), &program(devices, make_nodes))
 }
 
 /// A rule as version 1 reads it.
@@ -186,5 +210,39 @@ mod tests {
             |make_nodes, access| decide(&program(&[NULL], make_nodes), [access | BLOCK, 8, 0]) == 1;
         assert!(ask(true, MKNOD) && !ask(true, READ) && !ask(true, READ | MKNOD));
         assert!(!ask(false, MKNOD) && !ask(false, READ));
+    }
+
+    /// A group of version 2 of this test, where the host has that version and lets us.
+    fn own_group() -> Option<PathBuf> {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        let mount = mounts.lines().find(|line| line.contains(" cgroup2 "))?;
+        let top = Path::new(mount.split(' ').nth(1)?);
+        let group = top.join(format!("nsvirt-devices-{}", std::process::id()));
+        fs::create_dir(&group).ok().map(|()| group)
+    }
+
+    /// Whether a process of the group can read a device.
+    fn reads(group: &Path, device: &str) -> bool {
+        let line = format!("echo $$ >{}/cgroup.procs && : <{device}", group.display());
+        let shell = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+        shell.status.success()
+    }
+
+    #[test]
+    fn another_list_takes_the_place_of_the_first() {
+        let Some(group) = own_group() else {
+            return println!("skipped: there are no control groups of version 2 to make one in");
+        };
+        let zero = DeviceRule { minor: Some(5), ..NULL };
+        let before = reads(&group, "/dev/zero");
+        allow_only_v2(&group, &[NULL], false).unwrap();
+        let first = ["/dev/null", "/dev/zero"].map(|device| reads(&group, device));
+        change_v2(&group, &[NULL, zero], false).unwrap();
+        let more = ["/dev/null", "/dev/zero"].map(|device| reads(&group, device));
+        change_v2(&group, &[zero], false).unwrap();
+        let other = ["/dev/null", "/dev/zero"].map(|device| reads(&group, device));
+        fs::remove_dir(&group).unwrap();
+        assert!(before);
+        assert_eq!([first, more, other], [[true, false], [true, true], [false, true]]);
     }
 }

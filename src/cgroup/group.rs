@@ -120,6 +120,23 @@ impl Group {
         allowed.map_err(|e| failed("restrict devices in", &group, e))
     }
 
+    /// Changes which devices the container may use, from a list to another one.
+    pub fn change_devices(
+        &self,
+        before: &[DeviceRule],
+        after: &[DeviceRule],
+        make_nodes: bool,
+    ) -> Result<()> {
+        let own = [PAYLOAD, INIT].map(|below| self.v1_with("devices", below));
+        let v1: Vec<PathBuf> = own.into_iter().flatten().collect();
+        let (changed, group) = match (v1.first().cloned(), self.v2(PAYLOAD)) {
+            (Some(group), _) => (devices::change_v1(&v1, before, after), group),
+            (None, Some(group)) => (devices::change_v2(&group, after, make_nodes), group),
+            (None, None) => return Err(error("the host has no control over devices")),
+        };
+        changed.map_err(|e| failed("change the devices of", &group, e))
+    }
+
     /// The group itself, and its partition.
     fn create_above(&self, hierarchy: &Hierarchy) -> Result<()> {
         let group = self.directory(hierarchy, "");

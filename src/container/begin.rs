@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use nix::sched::{CloneFlags, setns};
 use serde::de::DeserializeOwned;
 
+use super::adopt::Loops;
 use super::console::Console;
 use super::domain_log::{rotate, say};
 use super::guard::Guard;
@@ -53,11 +54,12 @@ impl Given {
 /// A container that runs.
 pub(super) struct Started {
     pub(super) plan: Plan,
-    /// The daemon's record of this run, as it was at the start.
+    /// The daemon's record of this run.
     pub(super) record: OwnedFd,
     pub(super) listener: Listener,
     pub(super) consoles: Vec<Console>,
     pub(super) init: start::Init,
+    pub(super) loops: Loops,
     pub(super) guard: Guard,
 }
 
@@ -67,13 +69,15 @@ pub(super) struct Started {
 /// socket is there before the daemon, told so, makes the record, and nothing of the container is
 /// executed before the record is there.
 pub(super) fn start(given: Given, daemon: &OwnedFd) -> Result<Option<Started>, Failure> {
-    let Given { plan, record, shared } = given;
+    let Given { plan, record, mut shared } = given;
+    let loops = shared.split_off(plan.shared_namespaces.len().min(shared.len()));
+    let loops = Loops::new(&plan, loops)?;
     enter_shared(&plan.shared_namespaces, shared)?;
     let child = start::prepare(&plan)?;
     let listener = Listener::bind(&plan.files.socket)?;
     match wait_and_go(&plan, child, daemon) {
         Ok(Some((consoles, init, guard))) => {
-            Ok(Some(Started { plan, record, listener, consoles, init, guard }))
+            Ok(Some(Started { plan, record, listener, consoles, init, loops, guard }))
         }
         Ok(None) => listener.close().map(|()| None),
         Err(failure) => {
@@ -92,7 +96,7 @@ fn wait_and_go(
 ) -> Result<Option<(Vec<Console>, start::Init, Guard)>, Failure> {
     protocol::send(daemon.as_fd(), &Message::Listening, &[]).attempt("tell the daemon", "")?;
     let consoles = plan.consoles.iter().map(Console::open).collect::<Result<Vec<_>, _>>()?;
-    let guard = Guard::new(plan.restart.is_possible() || !plan.links.is_empty())?;
+    let guard = Guard::new(plan)?;
     match hear::<Request>(daemon)? {
         Some((Request::Go, _)) => Ok(Some((consoles, child.go(&[])?, guard))),
         // The daemon gave up, or died before it said Go.

@@ -12,7 +12,7 @@
 //!    its memory is closed to others, and its descriptors are its own.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -140,9 +140,10 @@ fn read_next<T: DeserializeOwned>(
     what: &str,
 ) -> Result<T, Failure> {
     let mut read = || -> io::Result<T> {
-        let file = fds.next().ok_or(io::ErrorKind::UnexpectedEof)?;
+        let mut file = File::from(fds.next().ok_or(io::ErrorKind::UnexpectedEof)?);
         let mut text = Vec::new();
-        File::from(file).read_to_end(&mut text)?;
+        file.rewind()?;
+        file.read_to_end(&mut text)?;
         Ok(serde_json::from_slice(&text)?)
     };
     read().attempt("read", what)

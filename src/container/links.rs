@@ -44,16 +44,23 @@ pub(super) struct Links {
 }
 
 /// The container's network namespace, seen from outside. It lasts as long as this.
-struct Inside {
+pub(super) struct Inside {
     namespace: OwnedFd,
     host: OwnedFd,
-    netlink: Netlink,
+    /// What acts in there.
+    pub(super) netlink: Netlink,
 }
 
 impl Inside {
     fn open(pid: i32) -> Result<Self, Failure> {
-        let open = |path: &str| File::open(path).map(OwnedFd::from).attempt("open", path);
-        let (namespace, host) = (open(&format!("/proc/{pid}/ns/net"))?, open("/proc/self/ns/net")?);
+        let path = format!("/proc/{pid}/ns/net");
+        Self::enter(File::open(&path).attempt("open", &path)?.into())
+    }
+
+    /// Goes into a namespace and comes back.
+    pub(super) fn enter(namespace: OwnedFd) -> Result<Self, Failure> {
+        const OWN: &str = "/proc/self/ns/net";
+        let host: OwnedFd = File::open(OWN).attempt("open", OWN)?.into();
         setns(&namespace, CloneFlags::CLONE_NEWNET).attempt("enter the container's network", "")?;
         let netlink = Netlink::open();
         setns(&host, CloneFlags::CLONE_NEWNET).attempt("return to the host's network", "")?;
@@ -81,36 +88,35 @@ impl Links {
         self.note = plan.files.link_note();
         let mut inside = Inside::open(pid)?;
         let mut host = Netlink::open().attempt("configure the host's network", "")?;
-        let made = plan.links.iter().try_for_each(|link| {
-            let name = self.make_one(link, &mut host, &mut inside)?;
-            self.names.push(LinkNames { host: name, guest: link.guest.clone() });
-            Ok(())
-        });
+        let made =
+            plan.links.iter().try_for_each(|link| self.make_one(link, &mut host, &mut inside));
         self.inside = Some(inside);
         made?;
         // 1.
         protocol::send(report.as_fd(), &Connected, &[]).attempt("reach the child", "")
     }
 
-    /// Makes one; answers with the name of the host's end.
+    /// Makes one. It is among the names as soon as there is something of it.
     fn make_one(
         &mut self,
         link: &Link,
         host: &mut Netlink,
         inside: &mut Inside,
-    ) -> Result<Option<String>, Failure> {
+    ) -> Result<(), Failure> {
         let guest = &link.guest;
+        let named = |host, index| LinkNames { host, guest: guest.clone(), index };
         match &link.kind {
             LinkKind::Bridge { target, bridge, isolated } => {
                 let (name, index) = self.make_pair(link, target.as_deref(), host, inside)?;
+                self.names.push(named(Some(name.clone()), None));
                 let attempt = format!("add bridge {bridge} port");
                 let bridge = host.find(bridge).attempt(&attempt, &name)?.index;
                 host.enslave(index, bridge, *isolated).attempt(&attempt, &name)?;
-                host.up(index).attempt("bring up link", &name)?;
-                Ok(Some(name))
+                host.up(index).attempt("bring up link", &name)
             }
             LinkKind::Ethernet { target, addresses, routes } => {
                 let (name, index) = self.make_pair(link, target.as_deref(), host, inside)?;
+                self.names.push(named(Some(name.clone()), None));
                 for address in addresses {
                     host.add_address(index, address)
                         .attempt(&format!("give address {} to link", address.address), &name)?;
@@ -119,7 +125,7 @@ impl Links {
                 for route in routes {
                     host.add_route(index, route).attempt(&way(route), &name)?;
                 }
-                Ok(Some(name))
+                Ok(())
             }
             LinkKind::Direct { parent, mode } => {
                 let attempt = format!("make a share of link {parent} called");
@@ -127,6 +133,7 @@ impl Links {
                 let target = target(link, inside);
                 host.create(Kind::Macvlan(parent, *mode), &target).attempt(&attempt, guest)?;
                 let index = inside.netlink.find(guest).attempt("find link", guest)?.index;
+                self.names.push(named(None, Some(index)));
                 self.shares.push(index);
                 if *mode == MacvlanMode::Passthrough {
                     // It has got the device's own, and the device has it back afterwards.
@@ -135,15 +142,16 @@ impl Links {
                         .set_mac(index, link.mac)
                         .attempt("set the address of link", guest)?;
                 }
-                Ok(None)
+                Ok(())
             }
             LinkKind::Host => {
                 let index = host.find(guest).attempt("find link", guest)?.index;
                 host.move_to(index, inside.namespace.as_fd(), guest)
                     .attempt("move into the container link", guest)?;
                 let index = inside.netlink.find(guest).attempt("find link", guest)?.index;
+                self.names.push(named(None, Some(index)));
                 self.given.push((index, guest.clone()));
-                Ok(None)
+                Ok(())
             }
         }
     }
@@ -188,6 +196,30 @@ impl Links {
         Box::new(earlier.chain((0..MOST).map(|number| format!("vnet{number}"))))
     }
 
+    /// Takes over links that somebody else has made or removed, for their end; `names` are those of
+    /// all there are now. Where nothing can be done for it, there is no `pid` of the container.
+    pub(super) fn adopt(
+        &mut self,
+        plan: &Plan,
+        names: Vec<LinkNames>,
+        pid: Option<i32>,
+    ) -> Result<(), Failure> {
+        if let Some(pid) = pid.filter(|_| self.inside.is_none() && !names.is_empty()) {
+            self.inside = Some(Inside::open(pid)?);
+        }
+        self.note = plan.files.link_note();
+        let kinds = || plan.links.iter().zip(&names);
+        let numbered = |kind: fn(&LinkKind) -> bool| {
+            let those = kinds().filter(move |(link, _)| kind(&link.kind));
+            those.filter_map(|(link, names)| Some((names.index?, link.guest.clone())))
+        };
+        let shares = numbered(|kind| matches!(kind, LinkKind::Direct { .. }));
+        self.shares = shares.map(|(index, _)| index).collect();
+        self.given = numbered(|kind| *kind == LinkKind::Host).collect();
+        self.names = names;
+        Ok(())
+    }
+
     /// Removes what was made and gives back what was given; the container's processes are gone.
     pub(super) fn clear(&mut self) -> Result<(), Failure> {
         let Some(mut inside) = self.inside.take() else { return Ok(()) };
@@ -224,8 +256,12 @@ pub(super) fn set_up(plan: &Plan, reporter: &OwnedFd) -> Result<(), Failure> {
     told.ok_or_else(start::killed)?;
     // 2.
     let mut netlink = Netlink::open().attempt("configure the container's network", "")?;
+    set_up_all(&plan.links, &mut netlink)
+}
+
+fn set_up_all(links: &[Link], netlink: &mut Netlink) -> Result<(), Failure> {
     let mut indexes = Vec::new();
-    for link in &plan.links {
+    for link in links {
         let index = netlink.find(&link.guest).attempt("find link", &link.guest)?.index;
         indexes.push(index);
         for address in &link.addresses {
@@ -237,12 +273,78 @@ pub(super) fn set_up(plan: &Plan, reporter: &OwnedFd) -> Result<(), Failure> {
         }
     }
     // A gateway may be behind any of them.
-    for (link, index) in plan.links.iter().zip(indexes) {
+    for (link, index) in links.iter().zip(indexes) {
         for route in &link.routes {
             netlink.add_route(index, route).attempt(&way(route), &link.guest)?;
         }
     }
     Ok(())
+}
+
+/// Brings a link up that was down: what the kernel has kept of its addresses and routes is no error.
+pub(super) fn set_up_again(link: &Link, netlink: &mut Netlink) -> Result<(), Failure> {
+    let is_there = |result: Result<(), Refused>| match result {
+        Err(Refused { errno: Errno::EEXIST, .. }) => Ok(()),
+        result => result,
+    };
+    let index = netlink.find(&link.guest).attempt("find link", &link.guest)?.index;
+    for address in &link.addresses {
+        let attempt = format!("give address {} to link", address.address);
+        is_there(netlink.add_address(index, address)).attempt(&attempt, &link.guest)?;
+    }
+    netlink.up(index).attempt("bring up link", &link.guest)?;
+    for route in &link.routes {
+        is_there(netlink.add_route(index, route)).attempt(&way(route), &link.guest)?;
+    }
+    Ok(())
+}
+
+/// Makes one link of a container that runs. There are names as soon as there is something of it.
+pub(super) fn plug(
+    link: &Link,
+    note: &str,
+    host: &mut Netlink,
+    inside: &mut Inside,
+) -> (Option<LinkNames>, Result<(), Failure>) {
+    let mut links = Links { note: note.to_owned(), ..Links::default() };
+    let made = links.make_one(link, host, inside);
+    let set_up = made.and_then(|()| set_up_all(std::slice::from_ref(link), &mut inside.netlink));
+    (links.names.pop(), set_up)
+}
+
+/// Removes one link of a container that runs, or gives it back. One that the container has removed
+/// itself is no error.
+pub(super) fn unplug(
+    link: &Link,
+    names: &LinkNames,
+    note: &str,
+    host: &mut Netlink,
+    inside: &mut Inside,
+) -> Result<(), Failure> {
+    let is_gone = |result: Result<(), Refused>| match result {
+        Err(Refused { errno: Errno::ENODEV, .. }) => Ok(()),
+        result => result,
+    };
+    match (&link.kind, &names.host, names.index) {
+        (LinkKind::Bridge { .. } | LinkKind::Ethernet { .. }, Some(name), _) => {
+            let found = match host.find(name) {
+                Err(Refused { errno: Errno::ENODEV, .. }) => return Ok(()),
+                found => found.attempt("find link", name)?,
+            };
+            if found.note.as_deref() != Some(note) {
+                return Ok(());
+            }
+            is_gone(host.remove(found.index)).attempt("remove link", name)
+        }
+        (LinkKind::Direct { .. }, _, Some(index)) => {
+            is_gone(inside.netlink.remove(index)).attempt("remove link", &link.guest)
+        }
+        (LinkKind::Host, _, Some(index)) => inside
+            .netlink
+            .move_to(index, inside.host.as_fd(), &link.guest)
+            .attempt("move back to the host link", &link.guest),
+        _ => Err(Refused::from(Errno::ENODEV)).attempt("find link", &link.guest),
+    }
 }
 
 /// Completes "cannot ... LINK".

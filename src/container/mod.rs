@@ -16,6 +16,9 @@
 //!    ([`supervisor`], [`console`]).
 //! 6. What the end of init was ([`ending`]) decides whether it goes back to step 2 ([`restarts`]).
 //!
+//! Devices that come and go meanwhile are the daemon's to decide; it executes the program once more
+//! for each of them, as a [`helper`], and the supervisor goes on by the plan that follows ([`adopt`]).
+//!
 //! Whatever is executed in it later is put there by a process of its own ([`enter`]), and cut down to
 //! the rights of init in the same place ([`restrict`]).
 //!
@@ -23,8 +26,10 @@
 //! mounts die with the child's namespace.
 
 mod account;
+mod adopt;
 mod begin;
 mod child;
+mod confine;
 mod console;
 mod console_log;
 mod domain_log;
@@ -32,8 +37,10 @@ mod ending;
 pub mod enter;
 mod entrant;
 mod guard;
+pub mod helper;
 mod links;
 mod listener;
+mod mask;
 mod owners;
 mod place;
 mod placement;

@@ -17,6 +17,7 @@ use crate::sys;
 pub use crate::sys::pidfd::Exit;
 
 pub mod entry;
+pub mod task;
 
 /// Longest message, in bytes. The plan is not a message, it is read from a file.
 const LIMIT: usize = 64 << 10;
@@ -29,20 +30,30 @@ pub const NAME_ROOM: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
     /// This is your container, and its version 2 control group is there: get it ready, but run
-    /// nothing of it. The plan, the domain's log, a file to keep (the daemon's record of this run)
-    /// and the namespaces that are taken from elsewhere come along, in this order. Not answered.
+    /// nothing of it. The plan, the domain's log, a file to keep (the daemon's record of this run),
+    /// the namespaces that are taken from elsewhere and loop devices come along, in this order. Not
+    /// answered.
     Prepare,
     /// All control groups are there, and the run is on record: start the container. Answered by
     /// `Running` or `Failed`.
     Go,
     /// A daemon that was restarted asks what is there. Answered by `Running`.
     Attach,
+    /// Ask for the plan the container runs by. Answered by `Done` with a descriptor of a file that
+    /// holds it.
+    TellPlan,
+    /// Devices have come or gone: from now on the container runs, and starts again, by another
+    /// plan. Its file comes along, then the record of the run as it is now, then the loop devices
+    /// that are new. Answered by `Done` or `Refused`; then everything is as before.
+    Adopt {
+        /// Process ID of the init that this was done to.
+        init: i32,
+        /// What the plan's links are called, in its order.
+        links: Vec<LinkNames>,
+    },
     /// A daemon that was restarted has no record of this run. Answered by `Done` with the file that
     /// was kept, or `Refused`.
     Record,
-    /// Ask for the plan the container runs by. Answered by `Done` with a descriptor of a file that
-    /// holds it, or `Refused`.
-    TellPlan,
     /// Open a console anew. Answered by `Done` with a descriptor, or `Refused`.
     OpenConsole {
         /// Which console, from 0.
@@ -104,8 +115,10 @@ pub enum Message {
 pub struct LinkNames {
     /// On the host; None if there is no end.
     pub host: Option<String>,
-    /// In the container.
+    /// In the container, when it was made.
     pub guest: String,
+    /// Its number in the container; None for one that is removed by its end on the host.
+    pub index: Option<u32>,
 }
 
 /// A step that failed: what was attempted, on what, and the errno.
@@ -199,7 +212,7 @@ mod tests {
         let message = Message::Running {
             init: 7,
             consoles: vec!["/dev/pts/3".into()],
-            links: vec![LinkNames { host: None, guest: "eth0".into() }],
+            links: vec![LinkNames { host: None, guest: "eth0".into(), index: Some(2) }],
         };
         send(a.as_fd(), &message, &[a.as_fd()]).unwrap();
         send(a.as_fd(), &Message::Done, &[]).unwrap();

@@ -6,13 +6,14 @@
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 
 use super::account::Identity;
+use super::confine::confine;
 use super::protocol::{Attempt, Failure};
 use crate::plan::{MemoryPolicy, Plan};
 use crate::security::capabilities;
 use crate::sys::{keyring, mempolicy};
 
 /// Makes this process what init is: the same personality, memory policy and signals, a session
-/// keyring of its own, the user, and no more capabilities.
+/// keyring of its own, the same system calls, the user, and no more capabilities.
 pub(super) fn restrict(plan: &Plan, identity: &Identity) -> Result<(), Failure> {
     if plan.linux32 {
         crate::sys::set_linux32().attempt("become a 32-bit system", "")?;
@@ -21,6 +22,7 @@ pub(super) fn restrict(plan: &Plan, identity: &Identity) -> Result<(), Failure> 
     reset_signals()?;
     keyring::join_new_session().attempt("leave the session keyring", "")?;
     capabilities::bound(plan.drop_capabilities).attempt("drop capabilities", "")?;
+    confine(plan)?;
     identity.assume()?;
     capabilities::drop(plan.drop_capabilities).attempt("drop capabilities", "")
 }

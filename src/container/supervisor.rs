@@ -17,6 +17,7 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{chdir, setsid};
 
+use super::adopt::{self, Loops};
 use super::begin::{Given, Started, hear, start};
 use super::console::Console;
 use super::domain_log::{rotate, say};
@@ -24,7 +25,7 @@ use super::ending::End;
 use super::guard::Guard;
 use super::listener::Listener;
 use super::placement;
-use super::protocol::{self, Attempt, Failure, Message, Request};
+use super::protocol::{self, Attempt, Failure, LinkNames, Message, Request};
 use super::restarts::Restarts;
 use super::{start, title};
 use crate::plan::Plan;
@@ -64,12 +65,22 @@ fn supervise(daemon: OwnedFd) -> Result<(), Failure> {
     };
     let started = Given::take(fds).and_then(|given| start(given, &daemon));
     match started {
-        Ok(Some(Started { plan, record, listener, consoles, init, guard })) => {
+        Ok(Some(Started { plan, record, listener, consoles, init, loops, guard })) => {
             let daemon = Some(daemon);
             let consoles = consoles.into_iter().map(Some).collect();
             let restarts = Restarts::new(&plan);
-            Supervisor { plan, record, listener, daemon, consoles, init, guard, restarts }
-                .run_and_close()
+            let supervisor = Supervisor {
+                plan,
+                record,
+                listener,
+                daemon,
+                consoles,
+                init,
+                loops,
+                guard,
+                restarts,
+            };
+            supervisor.run_and_close()
         }
         Ok(None) => Ok(()),
         Err(failure) => {
@@ -84,7 +95,7 @@ fn supervise(daemon: OwnedFd) -> Result<(), Failure> {
 
 struct Supervisor {
     plan: Plan,
-    /// The daemon's record of this run, as it was at the start.
+    /// The daemon's record of this run, as it was at the start or when devices last came or went.
     record: OwnedFd,
     listener: Listener,
     /// The daemon, while one is connected.
@@ -92,6 +103,7 @@ struct Supervisor {
     /// The host's side of each console; one that failed is given up, the container goes on.
     consoles: Vec<Option<Console>>,
     init: start::Init,
+    loops: Loops,
     guard: Guard,
     restarts: Restarts,
 }
@@ -292,7 +304,7 @@ impl Supervisor {
     fn hear(&mut self) {
         let Some(daemon) = &self.daemon else { return };
         match protocol::receive::<Request>(daemon.as_fd()) {
-            Ok(Some((request, _))) => self.answer(request),
+            Ok(Some((request, fds))) => self.answer(request, fds),
             Ok(None) => self.daemon = None,
             Err(error) => {
                 say(format_args!("cannot understand the daemon: {error}"));
@@ -301,8 +313,16 @@ impl Supervisor {
         }
     }
 
-    fn answer(&mut self, request: Request) {
+    fn answer(&mut self, request: Request, fds: Vec<OwnedFd>) {
         match request {
+            Request::TellPlan => match adopt::written(&self.plan) {
+                Ok(plan) => self.send(&Message::Done, &[plan.as_fd()]),
+                Err(failure) => self.send(&Message::Refused(failure), &[]),
+            },
+            Request::Adopt { init, links } => match self.adopt(init, links, fds) {
+                Ok(()) => self.send(&Message::Done, &[]),
+                Err(failure) => self.send(&Message::Refused(failure), &[]),
+            },
             // What comes before it runs was heard.
             Request::Prepare => {}
             Request::Go | Request::Attach => self.announce_running(),
@@ -321,10 +341,6 @@ impl Supervisor {
                     say(format_args!("cannot kill init: {error}"));
                 }
             }
-            Request::TellPlan => match self.plan_file().attempt("hand out the plan", "") {
-                Ok(plan) => self.send(&Message::Done, &[plan.as_fd()]),
-                Err(failure) => self.send(&Message::Refused(failure), &[]),
-            },
             Request::OpenConsole { console } => match self.open_console(console) {
                 Ok(client) => self.send(&Message::Done, &[client.as_fd()]),
                 Err(failure) => self.send(&Message::Refused(failure), &[]),
@@ -343,9 +359,20 @@ impl Supervisor {
         }
     }
 
-    /// The plan, in a file without a name.
-    fn plan_file(&self) -> io::Result<OwnedFd> {
-        sys::fd::in_memory(c"nsvirt-plan", &serde_json::to_vec(&self.plan)?)
+    /// Goes on by another plan, unless what it says was done to a container that is no more.
+    fn adopt(
+        &mut self,
+        init: i32,
+        links: Vec<LinkNames>,
+        fds: Vec<OwnedFd>,
+    ) -> Result<(), Failure> {
+        if init != self.init.pid {
+            let attempt = "change its devices: the container has restarted itself meanwhile";
+            return Err(Failure { attempt: attempt.to_owned(), path: String::new(), errno: 0 });
+        }
+        let Self { plan, init, guard, loops, .. } = self;
+        (self.plan, self.record) = adopt::adopt(plan, init, guard, loops, links, fds)?;
+        Ok(())
     }
 
     fn open_console(&self, number: usize) -> Result<OwnedFd, Failure> {

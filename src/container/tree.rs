@@ -4,18 +4,17 @@
 //! Then the root becomes `/` and the host's tree is detached, before any path inside is used: from
 //! there on a symbolic link in the container can lead nowhere but into the container.
 
-use std::ffi::CString;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::{Mode, SFlag, fstat, makedev, mknodat};
 use nix::unistd::{chdir, fchdir, pivot_root, symlinkat};
 
+use super::mask;
 use super::owners::Owners;
 use super::place::{Links, Root};
 use super::protocol::{Attempt, Failure};
@@ -24,7 +23,7 @@ use crate::plan::{Device, DeviceKind, Plan, RootSource, Source, Step, attributes
 use crate::sys::mount::{self as mounts, DetachedMount};
 
 /// Where the kernel's file systems are, and where nothing else may pretend to be.
-const KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
+pub(super) const KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
 
 /// A tree that is being built; it is this process's `/` already.
 pub(super) struct Tree<'a> {
@@ -68,13 +67,14 @@ impl<'a> Tree<'a> {
             Step::Mount { source: from, target, attributes } => {
                 self.mount(from, source, target, *attributes)
             }
+            Step::Mask { paths } => mask::cover(&self.root, paths),
             Step::Directory { path } => self
                 .root
                 .directory(Path::new(path), links(path))
                 .map(drop)
                 .attempt("create directory", path),
             Step::Device { path, device, mode } => {
-                self.make_node(path, *device, *mode).attempt("create device", path)
+                make_node(&self.root, path, *device, *mode).attempt("create device", path)
             }
             Step::Link { path, target } => {
                 self.link(path, target).attempt("create symbolic link", path)
@@ -91,85 +91,85 @@ impl<'a> Tree<'a> {
         attributes: u64,
     ) -> Result<(), Failure> {
         match from {
-            Source::Terminals => return self.attach(&self.prepared.devpts, target),
+            Source::Terminals => return attach(&self.root, &self.prepared.devpts, target),
             Source::Volume(number) => {
                 let mount = volume(self.prepared, *number).attempt("mount on", target)?;
                 mounts::set_attributes(mount.as_fd(), attributes, 0, true)
                     .attempt("restrict the file system at", target)?;
-                return self.attach(mount, target);
+                return attach(&self.root, mount, target);
             }
             _ => {}
         }
         let mount = match source {
             Some(mount) => restrict(mount, attributes),
-            None => self.inside(from, attributes),
+            None => inside(&self.root, from, attributes),
         };
         let what = describe(from);
         let mount = mount.attempt(&format!("mount {what} on"), target)?;
-        self.attach(&mount, target)?;
+        attach(&self.root, &mount, target)?;
         match from {
             Source::Host { without, .. } => empty(&mount, without).attempt("unmount in", what),
             _ => Ok(()),
         }
     }
 
-    /// Mounts on a path, which is made as a directory or an empty file when it is missing.
-    fn attach(&self, mount: &DetachedMount, target: &str) -> Result<(), Failure> {
-        let mode = fstat(mount).attempt("examine what goes on", target)?.st_mode;
-        let path = Path::new(target);
-        let place = if mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits() {
-            self.root.directory(path, links(target))
-        } else {
-            self.root.file(path, links(target))
-        };
-        let place = place.attempt("open mount point", target)?;
-        mounts::attach(mount, place.as_fd()).attempt("mount on", target)
-    }
-
-    fn make_node(&self, path: &str, device: Device, mode: u32) -> io::Result<()> {
-        let (parent, name) = self.root.parent(Path::new(path), links(path))?;
-        let kind = match device.kind {
-            DeviceKind::Block => SFlag::S_IFBLK,
-            DeviceKind::Char => SFlag::S_IFCHR,
-        };
-        let mode = Mode::from_bits_truncate(mode);
-        let number = makedev(device.major.into(), device.minor.into());
-        Ok(mknodat(parent, name.as_path(), kind, mode, number)?)
-    }
-
     fn link(&self, path: &str, target: &str) -> io::Result<()> {
         let (parent, name) = self.root.parent(Path::new(path), links(path))?;
         Ok(symlinkat(target, parent, name.as_path())?)
     }
+}
 
-    /// A mount of something that is not the host's: new, or in the tree already.
-    fn inside(&self, source: &Source, wanted: u64) -> io::Result<DetachedMount> {
-        match source {
-            Source::New { kind, options } => {
-                let options: Vec<(&str, &str)> =
-                    options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-                mounts::new_filesystem(kind, kind, &options, wanted)
-            }
-            Source::Inside(path) => {
-                let mount = self.clone(path, false)?;
-                let writable = attributes::RDONLY & !wanted;
-                mounts::set_attributes(mount.as_fd(), wanted, writable, false)?;
-                Ok(mount)
-            }
-            Source::Bind(path) => restrict(self.clone(path, true)?, wanted),
-            Source::Console(number) => {
-                restrict(self.clone(&format!("/dev/pts/{number}"), false)?, wanted)
-            }
-            // They were opened before the host's tree went; there is no step that comes here.
-            Source::Host { .. } | Source::Volume(_) | Source::Terminals => {
-                Err(io::Error::from(io::ErrorKind::InvalidInput))
-            }
+/// Mounts on a path, which is made as a directory or an empty file when it is missing.
+pub(super) fn attach(root: &Root, mount: &DetachedMount, target: &str) -> Result<(), Failure> {
+    let mode = fstat(mount).attempt("examine what goes on", target)?.st_mode;
+    let path = Path::new(target);
+    let place = if mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits() {
+        root.directory(path, links(target))
+    } else {
+        root.file(path, links(target))
+    };
+    let place = place.attempt("open mount point", target)?;
+    mounts::attach(mount, place.as_fd()).attempt("mount on", target)
+}
+
+pub(super) fn make_node(root: &Root, path: &str, device: Device, mode: u32) -> io::Result<()> {
+    let (parent, name) = root.parent(Path::new(path), links(path))?;
+    let kind = match device.kind {
+        DeviceKind::Block => SFlag::S_IFBLK,
+        DeviceKind::Char => SFlag::S_IFCHR,
+    };
+    let mode = Mode::from_bits_truncate(mode);
+    let number = makedev(device.major.into(), device.minor.into());
+    Ok(mknodat(parent, name.as_path(), kind, mode, number)?)
+}
+
+/// A mount of something that is not the host's: new, or in the tree already.
+pub(super) fn inside(root: &Root, source: &Source, wanted: u64) -> io::Result<DetachedMount> {
+    match source {
+        Source::New { kind, options } => {
+            let options: Vec<(&str, &str)> =
+                options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+            mounts::new_filesystem(kind, kind, &options, wanted)
+        }
+        Source::Inside(path) => {
+            let mount = clone(root, path, false)?;
+            let writable = attributes::RDONLY & !wanted;
+            mounts::set_attributes(mount.as_fd(), wanted, writable, false)?;
+            Ok(mount)
+        }
+        Source::Bind(path) => restrict(clone(root, path, true)?, wanted),
+        Source::Console(number) => {
+            restrict(clone(root, &format!("/dev/pts/{number}"), false)?, wanted)
+        }
+        // They were opened before the host's tree went; there is no step that comes here.
+        Source::Host { .. } | Source::Volume(_) | Source::Terminals => {
+            Err(io::Error::from(io::ErrorKind::InvalidInput))
         }
     }
+}
 
-    fn clone(&self, path: &str, recursive: bool) -> io::Result<DetachedMount> {
-        mounts::clone_place(self.root.find(Path::new(path), links(path))?.as_fd(), recursive)
-    }
+fn clone(root: &Root, path: &str, recursive: bool) -> io::Result<DetachedMount> {
+    mounts::clone_place(root.find(Path::new(path), links(path))?.as_fd(), recursive)
 }
 
 /// What the plan mounts of the host, as the container's: copies of its parts, in the order of the
@@ -193,9 +193,13 @@ fn open_sources(
     plan.steps.iter().map(source).collect()
 }
 
-/// A copy of a part of the host, with what is mounted below it.
-fn clone_tree(path: &Path) -> io::Result<DetachedMount> {
-    mounts::clone_tree(&CString::new(path.as_os_str().as_bytes())?, true)
+/// A copy of a part of the host, with what is mounted below it. The daemon has followed the links
+/// of its path; one that is there by now leads somewhere else.
+pub(super) fn clone_tree(path: &Path) -> io::Result<DetachedMount> {
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
+    mounts::clone_place(openat2(AT_FDCWD, path, how)?.as_fd(), true)
 }
 
 /// Makes the root `/` and lets the host's tree go.
@@ -227,13 +231,13 @@ fn enter_root(plan: &Plan, prepared: &Prepared, owners: &Owners<'_>) -> Result<(
     umount2(".", MntFlags::MNT_DETACH).attempt("detach the host's file systems", "")
 }
 
-fn links(path: &str) -> Links {
+pub(super) fn links(path: &str) -> Links {
     let is_kernels = KERNEL.iter().any(|top| Path::new(path).starts_with(top));
     if is_kernels { Links::Refused } else { Links::Inside }
 }
 
 /// Unmounts what is at paths below a mount, wherever that is: its own path may lead elsewhere.
-fn empty(mount: &DetachedMount, paths: &[PathBuf]) -> nix::Result<()> {
+pub(super) fn empty(mount: &DetachedMount, paths: &[PathBuf]) -> nix::Result<()> {
     fchdir(mount)?;
     paths.iter().try_for_each(|path| clear(path))?;
     chdir("/")
@@ -251,7 +255,7 @@ fn clear(path: &Path) -> nix::Result<()> {
 }
 
 /// Takes rights away from a mount and all that is mounted below it.
-fn restrict(mount: DetachedMount, attributes: u64) -> io::Result<DetachedMount> {
+pub(super) fn restrict(mount: DetachedMount, attributes: u64) -> io::Result<DetachedMount> {
     if attributes != 0 {
         mounts::set_attributes(mount.as_fd(), attributes, 0, true)?;
     }

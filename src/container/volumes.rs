@@ -7,23 +7,17 @@
 //! Nothing has to be taken back: a loop device lets go of its file with the last mount of it, and
 //! that goes with the container's mount namespace, whoever kills whom.
 
-use std::fs::{self, DirBuilder, File, Metadata, Permissions, TryLockError};
+use std::fs::{self, DirBuilder, File, Metadata, Permissions};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::Path;
-
-use nix::errno::Errno;
-use nix::fcntl::OFlag;
 
 use super::protocol::{Attempt, Failure};
 use super::superblock;
 use crate::plan::Volume;
-use crate::sys::loop_device;
+use crate::sys::loop_device::{self, open};
 use crate::sys::mount::{DetachedMount, new_filesystem};
-
-/// Times a free loop device may be snatched away.
-const ATTEMPTS: usize = 64;
 
 /// Mounts volumes, in their order.
 pub(super) fn mount_all(volumes: &[Volume]) -> Result<Vec<DetachedMount>, Failure> {
@@ -43,9 +37,10 @@ fn mount(volume: &Volume) -> Result<DetachedMount, Failure> {
             let image = open(path, *readonly).attempt("open image", path.display())?;
             expect(&image, path, "regular file", Metadata::is_file)?;
             let kind = kind(&image, volume)?;
-            lock(&image, *readonly).attempt("have for itself image", path.display())?;
-            let (device, name) =
-                attach(&image, *readonly).attempt("show by a loop device image", path.display())?;
+            loop_device::lock(&image, *readonly)
+                .attempt("have for itself image", path.display())?;
+            let (device, name) = loop_device::attach(&image, *readonly)
+                .attempt("show by a loop device image", path.display())?;
             let mount = mount_device(&name, kind, *readonly);
             // Until here nobody else used it, and it would have let go.
             drop(device);
@@ -55,12 +50,6 @@ fn mount(volume: &Volume) -> Result<DetachedMount, Failure> {
             mount_layers(lower, changes).attempt("mount template", lower.display())
         }
     }
-}
-
-/// Never waits, whatever a path turns out to be.
-fn open(path: &Path, readonly: bool) -> io::Result<File> {
-    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    File::options().read(true).write(!readonly).custom_flags(flags.bits()).open(path)
 }
 
 fn expect(
@@ -86,30 +75,6 @@ fn kind(file: &File, volume: &Volume) -> Result<&'static str, Failure> {
 
 fn fault(attempt: String) -> Failure {
     Failure { attempt, path: String::new(), errno: 0 }
-}
-
-/// The lock belongs to the open file, which the loop device keeps: two of them on one file that is
-/// written would destroy its file system.
-fn lock(image: &File, readonly: bool) -> io::Result<()> {
-    let locked = if readonly { image.try_lock_shared() } else { image.try_lock() };
-    locked.map_err(|error| match error {
-        TryLockError::WouldBlock => io::Error::other("another container or program has it locked"),
-        TryLockError::Error(error) => error,
-    })
-}
-
-/// A loop device for a file, and its path.
-fn attach(image: &File, readonly: bool) -> io::Result<(File, String)> {
-    let control = File::options().read(true).write(true).open("/dev/loop-control")?;
-    for _ in 1..ATTEMPTS {
-        let name = format!("/dev/loop{}", loop_device::free(control.as_fd())?);
-        let device = open(Path::new(&name), readonly)?;
-        match loop_device::configure(device.as_fd(), image.as_fd(), readonly) {
-            Err(error) if error.raw_os_error() == Some(Errno::EBUSY as i32) => {}
-            configured => return configured.map(|()| (device, name)),
-        }
-    }
-    Err(Errno::EBUSY.into())
 }
 
 fn mount_device(path: &str, kind: &str, readonly: bool) -> io::Result<DetachedMount> {

@@ -32,6 +32,18 @@ pub(super) async fn call(
     call: &Message,
 ) -> Result<Message, Fault> {
     match member {
+        "AttachDevice" => {
+            let (text, flags): (String, u32) = arguments(call)?;
+            driver.attach_device(domain, &text, flags).await?;
+        }
+        "DetachDevice" => {
+            let (text, flags): (String, u32) = arguments(call)?;
+            driver.detach_device(domain, &text, flags).await?;
+        }
+        "UpdateDevice" => {
+            let (text, flags): (String, u32) = arguments(call)?;
+            driver.update_device(domain, &text, flags).await?;
+        }
         "Create" => driver.create(domain, arguments(call)?).await?,
         "Destroy" => driver.destroy(domain, arguments(call)?).await?,
         "Reboot" => driver.reboot(domain, arguments(call)?).await?,
@@ -76,6 +88,12 @@ pub(super) async fn call(
             return reply(call, &dictionary(driver.stats(domain, groups, flags)?));
         }
         "GetXMLDesc" => return reply(call, &driver.xml_desc(domain, arguments(call)?)?),
+        "InterfaceAddresses" => {
+            let (source, flags): (u32, u32) = arguments(call)?;
+            let found = driver.interface_addresses(domain, source, flags).await?;
+            let found = found.into_iter().map(|link| (link.name, link.mac, link.addresses));
+            return reply(call, &found.collect::<Vec<_>>());
+        }
         "HasManagedSaveImage" => {
             let has_one = driver.has_managed_save_image(domain, arguments(call)?)?;
             return reply(call, &has_one);

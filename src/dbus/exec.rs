@@ -42,7 +42,7 @@ pub(super) async fn call(
         }
         "OpenNamespaces" => {
             no_flags(arguments(call)?, "domainOpenNamespaces")?;
-            let opened = driver.open_namespaces(domain)?.into_iter();
+            let opened = driver.named_namespaces(domain)?.into_iter();
             reply(call, &opened.map(|(name, fd)| (name, Descriptor::from(fd))).collect::<Vec<_>>())
         }
         "ResizeExec" => {

@@ -1,5 +1,6 @@
 //! libvirt's typed parameters as dictionaries of variants.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use zbus::{Message, OwnedVariant, Variant};
@@ -8,7 +9,7 @@ use super::fault::{Fault, arguments};
 use crate::driver::{Parameters, Value};
 
 /// The body of a reply.
-pub(super) fn dictionary(parameters: Parameters) -> HashMap<&'static str, Variant<'static>> {
+pub(super) fn dictionary(parameters: Parameters) -> HashMap<Cow<'static, str>, Variant<'static>> {
     parameters.into_iter().map(|(name, value)| (name, variant(value))).collect()
 }
 

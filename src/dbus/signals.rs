@@ -37,6 +37,12 @@ fn signal(event: &Event) -> zbus::Result<Message> {
             Message::signal(CONNECT, connect::INTERFACE, "DomainEvent").build(&(path, kind, detail))
         }
         EventKind::Reboot => Message::signal(path, domain::INTERFACE, "Reboot").build(&()),
+        EventKind::DeviceAdded { alias } => {
+            Message::signal(path, domain::INTERFACE, "DeviceAdded").build(alias)
+        }
+        EventKind::DeviceRemoved { alias } => {
+            Message::signal(path, domain::INTERFACE, "DeviceRemoved").build(alias)
+        }
         EventKind::End(end) => {
             Message::signal(path, console::INTERFACE, "Ended").build(&console::facts(end))
         }

@@ -7,12 +7,13 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::exec::Execs;
-use super::lifecycle::{Operation, Standing, State, Transition, admit};
+use super::lifecycle::{Operation, Standing, State, Transition, admit, not_running};
 use super::supervisor::Supervisor;
 use crate::cgroup::Group;
 use crate::container::protocol::End;
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::Domain as Document;
+use crate::plan::IdMaps;
 
 /// How long an operation waits for another one on the same domain.
 const JOB_PATIENCE: Duration = Duration::from_secs(30);
@@ -29,6 +30,7 @@ pub struct Domain {
     run: Mutex<Option<Arc<Run>>>,
     /// Programs that were executed in it.
     pub(super) execs: Execs,
+    ids: Mutex<IdMaps>,
 }
 
 /// What is known of a domain at one moment.
@@ -134,6 +136,7 @@ impl Domain {
             snapshot: RwLock::new(Arc::new(snapshot)),
             run: Mutex::new(None),
             execs: Execs::default(),
+            ids: Mutex::new(IdMaps::default()),
         }
     }
 
@@ -200,6 +203,17 @@ impl Domain {
         not_found(format!("no domain with matching uuid '{}' ({})", self.uuid, self.name))
     }
 
+    /// The ids on the host of its container, from before its start to its end.
+    pub(super) fn ids(&self) -> IdMaps {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whoever starts it takes ids for it ([`super::registry::Registry::take_ids`]), and gives them
+    /// back with `default`.
+    pub(super) fn set_ids(&self, ids: IdMaps) {
+        *self.ids.lock().unwrap_or_else(PoisonError::into_inner) = ids;
+    }
+
     pub(super) fn set_run(&self, run: Option<Arc<Run>>) {
         *self.run.lock().unwrap_or_else(PoisonError::into_inner) = run;
     }
@@ -207,7 +221,7 @@ impl Domain {
     /// The container, while the domain runs.
     pub(super) fn run(&self) -> Result<Arc<Run>> {
         let run = self.run.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        run.ok_or_else(|| Error::new(ErrorCode::OperationInvalid, "domain is not running"))
+        run.ok_or_else(not_running)
     }
 }
 

@@ -23,6 +23,16 @@ pub enum EventKind {
     Lifecycle(Lifecycle),
     /// The container restarted itself.
     Reboot,
+    /// A device came while it runs.
+    DeviceAdded {
+        /// The device's name.
+        alias: String,
+    },
+    /// A device went while it runs.
+    DeviceRemoved {
+        /// The device's name.
+        alias: String,
+    },
     /// Init ended, and how; before the step of the life cycle, or the reboot, that this is.
     End(End),
     /// A program that was executed in it ended.

@@ -13,7 +13,7 @@
 //! to `shutoff`: it is no more. Everything that acts asks [`admit`] first and changes nothing when
 //! it is denied; the texts of the denials are libvirt's.
 
-use crate::error::{Error, ErrorCode};
+use crate::error::{Error, ErrorCode, ErrorDomain};
 
 /// Whether a domain runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,7 +179,7 @@ pub fn admit(standing: Standing, operation: Operation) -> Result<Transition, Err
             | Op::Crash
             | Op::Fail,
             State::Shutoff,
-        ) => denied("domain is not running"),
+        ) => Err(not_running()),
 
         (Op::Shutdown | Op::Reboot | Op::UseLive, State::Running | State::Paused) => stay,
         (Op::Enter, State::Running) => stay,
@@ -194,6 +194,12 @@ pub fn admit(standing: Standing, operation: Operation) -> Result<Transition, Err
         (Op::Resume, State::Paused) => turn(State::Running, Lifecycle::Resumed),
         (Op::Resume, State::Running) => denied("domain is already running"),
     }
+}
+
+/// libvirt's answer to what only a running domain can do.
+pub(super) fn not_running() -> Error {
+    let error = Error::new(ErrorCode::OperationInvalid, "domain is not running");
+    error.in_domain(ErrorDomain::Domain)
 }
 
 fn denied<T>(why: &str) -> Result<T, Error> {

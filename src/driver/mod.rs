@@ -5,22 +5,29 @@
 //! Nothing here waits by sleeping or polling: the kernel says when a supervisor ends, when a group
 //! is frozen, when it is empty.
 
+mod client;
 mod config;
+mod devices;
 mod domain;
 mod endings;
 mod event;
 mod exec;
 mod executor;
+mod helper;
 mod hooks;
 mod host;
+mod images;
 mod impact;
 mod init_request;
 pub mod lifecycle;
+mod links;
 mod metadata;
 mod namespaces;
 mod native;
 mod open;
 mod operations;
+mod pid_file;
+mod plug;
 mod program;
 mod records;
 mod recover;
@@ -33,18 +40,24 @@ mod store;
 mod supervisor;
 mod systemd;
 mod tuning;
+mod vcpus;
 
 pub use crate::cgroup::{BlockUsage, CpuTime};
 pub use crate::container::protocol::{Cause, End, Exit, signal_text};
-pub use config::{Config, Paths};
+pub use crate::network::Traffic;
+pub use client::Client;
+pub use config::{Config, Paths, Profile, Sockets};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
 pub use exec::{Exec, Executed, Untold};
-pub use host::{Cache, Cell, Cpu, NodeInfo, Pages, Topology};
+pub use host::{Cache, Cell, Cpu, CpuMap, NodeInfo, Pages, Topology};
+pub use lifecycle::Lifecycle;
+pub use links::LinkAddresses;
 pub use metadata::Metadata;
 pub use native::Converted;
 pub use operations::{ConsoleSize, Info};
 pub use tuning::{Parameters, Value};
+pub use vcpus::Pins;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -71,6 +84,7 @@ pub struct Driver {
     netns: PathBuf,
     store: store::Store,
     systemd: Option<systemd::Systemd>,
+    pid_files: pid_file::PidFiles,
     hooks: hooks::Hooks,
     registry: registry::Registry,
     events: broadcast::Sender<Event>,
@@ -122,7 +136,7 @@ pub mod list_flags {
 impl Driver {
     /// The domains that all given groups of [`list_flags`] admit, by name.
     pub fn list(&self, flags: u32) -> Result<Vec<Arc<Domain>>> {
-        check_flags(flags, list_flags::ALL, "connectListAllDomains")?;
+        check_flags(flags, list_flags::ALL, "lxcConnectListAllDomains")?;
         let mut domains = self.registry.all();
         domains.retain(|domain| matches_flags(&domain.snapshot(), flags));
         Ok(domains)
@@ -143,6 +157,13 @@ impl Driver {
         self.registry.by_uuid(uuid)
     }
 
+    /// Finds a domain by its identity for a call about it; the name is what the caller calls it.
+    pub fn find(&self, uuid: Uuid, name: &str) -> Result<Arc<Domain>> {
+        self.registry.by_uuid(uuid).map_err(|_| {
+            domain::not_found(format!("no domain with matching uuid '{uuid}' ({name})"))
+        })
+    }
+
     /// All events from now on, in order.
     pub fn subscribe(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
@@ -154,9 +175,10 @@ impl Driver {
         host::kernel_version()
     }
 
-    /// The libvirt whose API this is: 9.0.0, encoded as libvirt encodes versions.
+    /// The libvirt whose API this is: 10.0.0, encoded as libvirt encodes versions. Less is too old
+    /// for some of its users.
     pub fn lib_version(&self) -> u64 {
-        9_000_000
+        10_000_000
     }
 
     /// `<capabilities>`: what the host is, and which guests it can have. Read anew at each call.

@@ -13,9 +13,9 @@ use nix::libc;
 use nix::sched::CloneFlags;
 use nix::sys::stat::{fstat, stat};
 
-use super::Driver;
 use super::domain::Domain;
-use super::lifecycle::Operation;
+use super::lifecycle::{Operation, not_running};
+use super::{Driver, check_flags};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain as Document, Share, ShareSource};
 use crate::plan::{self, Namespace};
@@ -28,7 +28,7 @@ const ALL: [&str; 7] = ["user", "ipc", "uts", "net", "pid", "mnt", "cgroup"];
 impl Driver {
     /// The namespaces of a container's init, each with its name, in the order to enter them. A user
     /// namespace is among them only if it is not the daemon's own, which nobody can enter again.
-    pub fn open_namespaces(&self, domain: &Domain) -> Result<Vec<(&'static str, OwnedFd)>> {
+    pub fn named_namespaces(&self, domain: &Domain) -> Result<Vec<(&'static str, OwnedFd)>> {
         domain.admit(Operation::UseLive)?;
         let failed = |name: &str, cause| {
             let what = format!("cannot open the {name} namespace of domain '{}'", domain.name);
@@ -52,6 +52,29 @@ impl Driver {
     pub(super) fn open_shared(&self, document: &Document) -> Result<Vec<OwnedFd>> {
         let shared = plan::shared_namespaces(document).into_iter();
         shared.map(|(kind, share)| self.open_one(document, kind, share)).collect()
+    }
+
+    /// Opens the namespaces of a running domain, in the order in which clients enter them. A kind
+    /// that the kernel does not have is left out.
+    pub fn open_namespaces(&self, domain: &Domain, flags: u32) -> Result<Vec<OwnedFd>> {
+        const KINDS: [&str; 6] = ["user", "ipc", "uts", "net", "pid", "mnt"];
+        check_flags(flags, 0, "lxcDomainOpenNamespace")?;
+        domain.admit(Operation::UseLive)?;
+        let init = domain.run()?.init().ok_or_else(|| {
+            Error::new(ErrorCode::OperationInvalid, "Init pid is not yet available")
+        })?;
+        let mut opened = Vec::new();
+        for kind in KINDS {
+            let path = format!("/proc/{}/ns/{kind}", init.pid);
+            match File::open(&path) {
+                Ok(namespace) => opened.push(namespace.into()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Error::system(format!("cannot open {path}"), error)),
+            }
+        }
+        // If the process is there still, it was the one.
+        pidfd::send_signal(init.pidfd.as_fd(), 0).map_err(|_| not_running())?;
+        Ok(opened)
     }
 
     fn open_one(&self, document: &Document, kind: Namespace, share: &Share) -> Result<OwnedFd> {

@@ -13,6 +13,8 @@ use super::domain::{Domain, Run};
 use super::endings::{shutoff_reason, what_ended};
 use super::hooks::{Hook, Hooks};
 use super::lifecycle::State;
+use super::pid_file::PidFiles;
+use super::plug::plan_of;
 use super::program::Program;
 use super::records::Record;
 use super::run::{meet, reason};
@@ -25,6 +27,7 @@ use crate::cgroup::{Group, Layout};
 use crate::container::protocol::Request;
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::Domain as Document;
+use crate::plan::IdMaps;
 
 /// How long a supervisor that is ending may take for the rest of it.
 const END_PATIENCE: Duration = Duration::from_secs(5);
@@ -56,6 +59,7 @@ impl Driver {
             netns: config.netns_directory.clone().unwrap_or_else(|| "/run/netns".into()),
             store,
             systemd: systemd(config, paths).await?,
+            pid_files: PidFiles::of(config, paths),
             hooks: Hooks::new(paths.hooks()),
             registry: registry::Registry::default(),
             events: broadcast::Sender::new(EVENT_BACKLOG),
@@ -114,18 +118,24 @@ impl Driver {
         let domain = self.registry.claim(live.uuid, &live.name)?;
         let group = Group::at(&self.layout, group);
         let socket = self.store.run_files(live.uuid, &live.name).socket;
-        let connected = supervisor.map(|pid| Supervisor::connect(pid, &socket)).transpose()?;
+        let connected = supervisor.map(|_| Supervisor::connect(&socket)).transpose()?;
         let Some(supervisor) = connected.flatten() else {
             return self.bury(&domain, supervisor, group, &live).await;
         };
         let run = Arc::new(Run::new(supervisor, group.clone()));
+        self.registry.take_ids(&domain, IdMaps::of(&live));
         domain.set_run(Some(run.clone()));
         // Nothing is published before it answers, so that its end meanwhile is ours to clear.
         let watch = tokio::spawn(self.clone().watch(domain.clone(), run.clone()));
         live.id = Some(run.supervisor.pid);
+        match plan_of(&run).await {
+            Ok(plan) => plan.correct(&mut live),
+            Err(error) => tracing::debug!("domain '{}' says nothing: {error}", domain.name),
+        }
         if let Err(error) = meet(&run, &Request::Attach, &mut live).await {
             watch.abort();
             domain.set_run(None);
+            domain.set_ids(IdMaps::default());
             tracing::warn!("domain '{}' did not survive: {error}", domain.name);
             run.supervisor.process.kill()?;
             return self.bury(&domain, live.id, group, &live).await;

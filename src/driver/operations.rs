@@ -1,8 +1,8 @@
 //! The operations on domains, as clients know them.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::domain::Domain;
 use super::init_request::{self, VIA_INITCTL, VIA_SIGNAL, Way, Wish};
@@ -12,8 +12,9 @@ use super::run::reason;
 use super::supervisor::unexpected;
 use super::{Driver, check_flags, schema};
 use crate::container::protocol::{Message, Request};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, ErrorDomain, Result};
 use crate::model::{Domain as Document, View, check_kind};
+use crate::sys::pidfd;
 use crate::xml;
 
 /// `VIR_DOMAIN_XML_*`, those that libvirt's driver takes. A container's document is portable as it
@@ -26,6 +27,17 @@ const XML_MIGRATABLE: u32 = 8;
 /// schema allows.
 const DEFINE_VALIDATE: u32 = 1;
 const START_VALIDATE: u32 = 1 << 4;
+
+/// `virDomainUndefineFlagsValues`: what else goes with the definition, or stays (memory of a
+/// machine, of its TPM). A container has none of it, so each is done.
+const UNDEFINE: u32 = (1 << 7) - 1;
+
+/// `VIR_DOMAIN_DESTROY_GRACEFUL`, which tools give to be safe. There is no cache of a disk that a
+/// container could lose.
+const GRACEFUL: u32 = 1;
+
+/// Signals of Linux are below this.
+const SIGNALS: i32 = 65;
 
 /// How long processes may take to stop.
 const FREEZE_PATIENCE: Duration = Duration::from_secs(10);
@@ -58,7 +70,7 @@ impl Driver {
     /// Gives a domain a definition, or replaces the one it has. Flag 1: only if the document is
     /// what the schema allows.
     pub async fn define(&self, text: &str, flags: u32) -> Result<Arc<Domain>> {
-        check_flags(flags, DEFINE_VALIDATE, "domainDefineXMLFlags")?;
+        check_flags(flags, DEFINE_VALIDATE, "lxcDomainDefineXMLFlags")?;
         let document = self.parse(text, flags & DEFINE_VALIDATE != 0)?;
         let domain = self.registry.claim(document.uuid, &document.name)?;
         let defined = self.define_claimed(&domain, document).await;
@@ -92,9 +104,10 @@ impl Driver {
         Ok(document)
     }
 
-    /// Takes a domain's definition away; one that runs goes on without.
+    /// Takes a domain's definition away; one that runs goes on without. Flags about saved states,
+    /// snapshots and the like make no difference: there are none.
     pub async fn undefine(&self, domain: &Domain, flags: u32) -> Result<()> {
-        check_flags(flags, 0, "domainUndefineFlags")?;
+        check_flags(flags, UNDEFINE, "lxcDomainUndefineFlags")?;
         let (_turn, transition) = domain.job(Operation::Undefine).await?;
         self.store.delete(&domain.name)?;
         domain.publish(|snapshot| {
@@ -107,7 +120,7 @@ impl Driver {
 
     /// Starts a defined domain.
     pub async fn create(self: &Arc<Self>, domain: &Arc<Domain>, flags: u32) -> Result<()> {
-        check_flags(flags, 0, "domainCreateWithFlags")?;
+        check_flags(flags, 0, "lxcDomainCreateWithFiles")?;
         let (_turn, transition) = domain.job(Operation::Create).await?;
         let definition = domain.snapshot().definition.clone();
         let definition = definition.ok_or_else(|| domain.not_found())?;
@@ -119,7 +132,7 @@ impl Driver {
     /// Starts a domain from a document that is not kept: when it stops, it is no more, unless it
     /// was defined before. Flag 16: only if the document is what the schema allows.
     pub async fn create_xml(self: &Arc<Self>, text: &str, flags: u32) -> Result<Arc<Domain>> {
-        check_flags(flags, START_VALIDATE, "domainCreateXML")?;
+        check_flags(flags, START_VALIDATE, "lxcDomainCreateXMLWithFiles")?;
         let document = self.parse(text, flags & START_VALIDATE != 0)?;
         let domain = self.registry.claim(document.uuid, &document.name)?;
         let created = self.create_claimed(&domain, &document).await;
@@ -135,16 +148,16 @@ impl Driver {
         let _turn = domain.turn().await?;
         let transition = domain.admit(Operation::Create).map_err(|_| {
             let text = format!("domain '{}' is already active", domain.name);
-            Error::new(ErrorCode::OperationInvalid, text)
+            Error::new(ErrorCode::OperationInvalid, text).in_domain(ErrorDomain::Domain)
         })?;
         self.start(domain, document).await?;
         self.settle(domain, transition);
         Ok(())
     }
 
-    /// Ends a domain at once.
+    /// Ends a domain at once, with or without flag 1.
     pub async fn destroy(&self, domain: &Domain, flags: u32) -> Result<()> {
-        check_flags(flags, 0, "domainDestroyFlags")?;
+        check_flags(flags, GRACEFUL, "lxcDomainDestroyFlags")?;
         let (_turn, _) = domain.job(Operation::Destroy).await?;
         let run = domain.run()?;
         self.end(domain, &run).await?;
@@ -170,8 +183,8 @@ impl Driver {
         flags: u32,
     ) -> Result<()> {
         let function = match wish {
-            Wish::PowerOff => "domainShutdownFlags",
-            Wish::Reboot => "domainReboot",
+            Wish::PowerOff => "lxcDomainShutdownFlags",
+            Wish::Reboot => "lxcDomainReboot",
         };
         check_flags(flags, VIA_INITCTL | VIA_SIGNAL, function)?;
         let (_turn, _) = domain.job(operation).await?;
@@ -183,6 +196,41 @@ impl Driver {
         let to_reboot = matches!(way, Way::End(_));
         self.request(domain, &Request::Asked { to_reboot }).await?;
         way.ask(&init, wish)
+    }
+
+    /// Sends a signal to init, which is process 1; others have no number on which two sides agree.
+    pub fn send_process_signal(
+        &self,
+        domain: &Domain,
+        pid: i64,
+        signal: u32,
+        flags: u32,
+    ) -> Result<()> {
+        check_flags(flags, 0, "lxcDomainSendProcessSignal")?;
+        let number = i32::try_from(signal).ok().filter(|number| *number < SIGNALS);
+        let number = number.ok_or_else(|| {
+            let text = format!("signum value {signal} is out of range");
+            Error::new(ErrorCode::InvalidArg, text)
+        })?;
+        domain.admit(Operation::UseLive)?;
+        if pid != 1 {
+            let text = "Only the init process may be killed";
+            return Err(Error::new(ErrorCode::ArgumentUnsupported, text));
+        }
+        let init = domain.run()?.init().ok_or_else(|| {
+            Error::new(ErrorCode::OperationInvalid, "Init process ID is not yet known")
+        })?;
+        pidfd::send_signal(init.pidfd.as_fd(), number)
+            .map_err(|e| Error::system(format!("Unable to send {signal} signal to process 1"), e))
+    }
+
+    /// The time in a running domain, since 1970: that of the host, whose clock containers share.
+    pub fn time(&self, domain: &Domain, flags: u32) -> Result<Duration> {
+        check_flags(flags, 0, "lxcDomainGetTime")?;
+        domain.admit(Operation::UseLive)?;
+        SystemTime::UNIX_EPOCH.elapsed().map_err(|error| {
+            Error::new(ErrorCode::InternalError, format!("the host's clock is wrong: {error}"))
+        })
     }
 
     /// Freezes all processes of a domain.

@@ -83,12 +83,14 @@ impl Store {
         let child =
             |name| root.child(name).ok_or_else(|| Error::xml(root.line, format!("no <{name}>")));
         let (group, domain) = (child("group")?, child("domain")?);
+        let mut live = Domain::parse_element(domain)?;
+        live.take_aliases(domain);
         Ok(Record {
             supervisor: supervisor.map_err(|_| Error::xml(root.line, "a negative process ID"))?,
             paused: root.required_attr("state")? == "paused",
             reason: number(root.required_attr("reason")?)?,
             group: group.required_attr("path")?.into(),
-            live: Domain::parse_element(domain)?,
+            live,
         })
     }
 }

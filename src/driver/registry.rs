@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 use super::domain::{Domain, not_found};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, ErrorDomain, Result};
+use crate::plan::IdMaps;
 
 /// The domains of one driver. Those that do not exist (any more, or yet) are not found.
 #[derive(Debug, Default)]
@@ -66,6 +67,16 @@ impl Registry {
         Ok(domain)
     }
 
+    /// Notes the ids of a container that is about to start, and answers with those of all others:
+    /// of two that start at the same time with the same ids one sees the other's.
+    pub(super) fn take_ids(&self, domain: &Domain, ids: IdMaps) -> Vec<(String, IdMaps)> {
+        let domains = self.lock();
+        domain.set_ids(ids);
+        let others = domains.by_name.values().filter(|it| it.uuid != domain.uuid);
+        let others = others.map(|it| (it.name.clone(), it.ids()));
+        others.filter(|(_, ids)| !ids.is_empty()).collect()
+    }
+
     /// Forgets a domain that does not exist (any more).
     pub(super) fn release(&self, domain: &Domain) {
         let mut domains = self.lock();
@@ -86,7 +97,7 @@ fn existing(found: Option<&Arc<Domain>>, what: std::fmt::Arguments<'_>) -> Resul
 }
 
 fn taken(detail: String) -> Error {
-    Error::new(ErrorCode::OperationFailed, detail)
+    Error::new(ErrorCode::OperationFailed, detail).in_domain(ErrorDomain::Domain)
 }
 
 #[cfg(test)]

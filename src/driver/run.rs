@@ -10,6 +10,7 @@ use super::endings::{Ending, shutoff_reason, what_ended};
 use super::event::EventKind;
 use super::hooks::Hook;
 use super::host::present;
+use super::images;
 use super::lifecycle::{Lifecycle, Operation, State};
 use super::records::Record;
 use super::store::Store;
@@ -18,9 +19,9 @@ use super::systemd::{Machine, Scope, machine};
 use crate::cgroup::Group;
 use crate::container::protocol::{Cause, End, LinkNames, Message, Request};
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Domain as Document, LiveInterface};
+use crate::model::Domain as Document;
 use crate::network::Netlink;
-use crate::plan::{self, Placement};
+use crate::plan::{self, IdMaps, Placement, Present};
 use crate::sys::pidfd;
 
 /// How long a killed container may take to be gone, before its supervisor is killed too.
@@ -56,6 +57,8 @@ impl Driver {
         document: &Document,
     ) -> Result<()> {
         let mut live = document.clone();
+        live.devices.name_all();
+        live.isolation.profile.get_or_insert(self.host.isolation);
         let partition = live.partition.get_or_insert_with(|| self.partition.clone());
         check_partition(partition)?;
         let scope = self.systemd.as_ref().map(|_| Scope::new(partition, &domain.name, random()));
@@ -83,6 +86,7 @@ impl Driver {
                     Err(_never_spawned) => self.clear_host(domain, &group, None, &live).await,
                 };
                 domain.set_run(None);
+                domain.set_ids(IdMaps::default());
                 self.publish_end(domain, reason::SHUTOFF_FAILED, None);
                 Err(also(error, cleared))
             }
@@ -111,8 +115,13 @@ impl Driver {
         // It may make what the document names.
         self.hooks.call(Hook::Prepare, live).await?;
         let files = self.store.run_files(domain.uuid, &domain.name);
-        let plan = &plan::build(live, &self.host, &present(live)?, placement(group), files)?;
-        let shared = self.open_shared(live)?;
+        let id_maps = self.registry.take_ids(domain, IdMaps::of(live));
+        let images = images::attach(live)?;
+        let by_target = images.iter().map(|it| (it.target.clone(), it.device)).collect();
+        let present = Present { id_maps, images: by_target, ..present(live)? };
+        let plan = &plan::build(live, &self.host, &present, placement(group), files)?;
+        let mut shared = self.open_shared(live)?;
+        shared.extend(images.into_iter().map(|image| image.held));
         self.hooks.call(Hook::Start, live).await?;
         let log = self.store.log(&domain.name)?;
         let supervisor = self.spare.take()?;
@@ -131,6 +140,7 @@ impl Driver {
         run.supervisor.listening().await?;
         self.store.write_record(domain.uuid, &record)?;
         meet(&run, &Request::Go, live).await?;
+        self.pid_files.write(&domain.name, pid)?;
         self.register(domain, &run).await;
         self.hooks.call(Hook::Started, live).await
     }
@@ -251,6 +261,7 @@ impl Driver {
             tracing::error!("after the end of domain '{}': {error}", domain.name);
         }
         domain.set_run(None);
+        domain.set_ids(IdMaps::default());
         let transition = match domain.admit(operation) {
             Ok(transition) => transition,
             Err(error) => return tracing::error!("domain '{}' ended twice: {error}", domain.name),
@@ -307,9 +318,10 @@ impl Driver {
         let unlinked = Netlink::open()
             .and_then(|mut netlink| netlink.remove_noted(&files.link_note()))
             .map_err(|e| Error::system("cannot remove the container's network devices", e));
+        let told = supervisor.map_or(Ok(()), |pid| self.pid_files.remove(&domain.name, pid));
         let forgotten = self.store.forget_run(domain.uuid);
         self.call_after(Hook::Release, live).await;
-        removed.and(unlinked).and(forgotten)
+        removed.and(unlinked).and(forgotten).and(told)
     }
 }
 
@@ -325,17 +337,19 @@ pub(super) async fn meet(run: &Run, request: &Request, live: &mut Document) -> R
     match (answer, fds.pop()) {
         (Message::Running { init, consoles, links }, Some(pidfd)) => {
             run.set_init(init.try_into().unwrap_or_default(), pidfd);
-            for (number, (console, path)) in
-                live.devices.consoles.iter_mut().zip(consoles).enumerate()
-            {
-                console.alias = Some(format!("console{number}"));
+            live.devices.name_all();
+            for (console, path) in live.devices.consoles.iter_mut().zip(consoles) {
                 console.tty = Some(path);
             }
-            for (interface, LinkNames { host, guest }) in
-                live.devices.interfaces.iter_mut().zip(links)
-            {
-                interface.guest = Some(guest);
-                interface.live = Some(LiveInterface { target: host, ..LiveInterface::default() });
+            for (number, interface) in live.devices.interfaces.iter_mut().enumerate() {
+                // Those of one that runs have their names on record, and may be others by now.
+                let names = match &interface.guest {
+                    Some(guest) => links.iter().find(|names| names.guest == *guest),
+                    None => links.get(number),
+                };
+                let Some(LinkNames { host, guest, .. }) = names else { continue };
+                interface.guest = Some(guest.clone());
+                interface.live.get_or_insert_default().target.clone_from(host);
             }
             Ok(())
         }

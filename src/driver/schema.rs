@@ -69,7 +69,9 @@ mod tests {
         let document = "<domain type='lxc'>\n<name>a</name>\n<memory unit='MiB'>64</memory>\n\
                         <os><type>exe</type><init>/sbin/init</init></os>\n</domain>";
         assert_eq!(check(document), Ok(()));
-        let own = "<n:pids xmlns:n='urn:nsvirt:domain:1.0' max='9'/>\n</domain>";
+        let own = "<n:pids xmlns:n='urn:nsvirt:domain:1.0' max='9'/>\n\
+                   <n:isolation xmlns:n='urn:nsvirt:domain:1.0' profile='compat'>\n\
+                   <n:allow calls='io_uring'/></n:isolation>\n</domain>";
         assert_eq!(check(&document.replace("\n</domain>", own)), Ok(()));
         let error = check(&document.replace("'MiB'", "'MiBB'")).unwrap_err();
         let expected = "XML document failed to validate against schema: line 3: attribute unit of \

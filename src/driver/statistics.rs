@@ -1,11 +1,14 @@
 //! What domains use: the numbers of libvirt's calls.
 
+use std::sync::Arc;
+
 use super::domain::{Domain, Run};
 use super::lifecycle::Operation;
 use super::tuning::{Parameters, Value};
-use super::{Driver, check_flags};
+use super::{Driver, check_flags, links};
 use crate::cgroup::{BlockUsage, CpuTime};
 use crate::error::{Error, ErrorCode, Result};
+use crate::network::Traffic;
 
 /// `VIR_DOMAIN_MEMORY_STAT_*`, in KiB but for the faults.
 mod memory_stat {
@@ -23,8 +26,15 @@ mod group {
     pub(super) const CPU_TOTAL: u32 = 1 << 1;
     pub(super) const BALLOON: u32 = 1 << 2;
     pub(super) const VCPU: u32 = 1 << 3;
+    pub(super) const INTERFACE: u32 = 1 << 4;
     pub(super) const BLOCK: u32 = 1 << 5;
+    pub(super) const ALL: u32 = (1 << 6) - 1;
 }
+
+/// `VIR_CONNECT_GET_ALL_DOMAINS_STATS_*` beside the flags that choose domains.
+const NOWAIT: u32 = 1 << 29;
+const BACKING: u32 = 1 << 30;
+const ENFORCE: u32 = 1 << 31;
 
 impl Driver {
     /// Memory: what it is to have, what it uses, and what became of it, by libvirt's numbers.
@@ -72,7 +82,7 @@ impl Driver {
         let wanted = |group| groups == 0 || groups & group != 0;
         let info = self.info(domain)?;
         let run = domain.run().ok();
-        let mut stats = Vec::new();
+        let mut stats: Vec<(&'static str, Value)> = Vec::new();
         if wanted(group::STATE) {
             let (state, reason) = domain.snapshot().state_numbers();
             stats
@@ -97,7 +107,39 @@ impl Driver {
         if let Some(run) = run.as_ref().filter(|_| wanted(group::BLOCK)) {
             stats.extend(block(run)?);
         }
+        let mut stats: Parameters =
+            stats.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        if run.is_some() && wanted(group::INTERFACE) {
+            stats.extend(interfaces(&links::traffic(domain)?));
+        }
         Ok(stats)
+    }
+
+    /// The same of several domains: those given, or (none) all that flags admit, as in
+    /// [`Driver::list`]. Flag 2^31: the groups asked for must all be known.
+    pub fn all_stats(
+        &self,
+        domains: Vec<Arc<Domain>>,
+        groups: u32,
+        flags: u32,
+    ) -> Result<Vec<(Arc<Domain>, Parameters)>> {
+        let unknown = groups & !group::ALL;
+        if flags & ENFORCE != 0 && unknown != 0 {
+            let text = format!("Stats types bits 0x{unknown:x} are not supported by this daemon");
+            return Err(Error::new(ErrorCode::ArgumentUnsupported, text));
+        }
+        let domains = match domains.is_empty() {
+            true => self.list(flags & !(ENFORCE | BACKING | NOWAIT))?,
+            false => domains,
+        };
+        // Of groups that are all unknown there is nothing to say.
+        let groups = if groups == 0 { group::ALL } else { groups };
+        let stats = |domain: Arc<Domain>| match self.stats(&domain, groups, 0) {
+            // It has ended meanwhile.
+            Err(_) if !domain.exists() => None,
+            stats => Some(stats.map(|stats| (domain, stats))),
+        };
+        domains.into_iter().filter_map(stats).collect()
     }
 
     fn most_vcpus(&self, domain: &Domain) -> u32 {
@@ -106,7 +148,7 @@ impl Driver {
 }
 
 /// All block devices count as one without a name. A host without the controller counts none.
-fn block(run: &Run) -> Result<Parameters> {
+fn block(run: &Run) -> Result<Vec<(&'static str, Value)>> {
     let usage = match run.group.block_usage() {
         Err(error) if error.code == ErrorCode::OperationInvalid => return Ok(Vec::new()),
         usage => usage?,
@@ -121,7 +163,23 @@ fn block(run: &Run) -> Result<Parameters> {
     ])
 }
 
-fn running(domain: &Domain) -> Result<std::sync::Arc<Run>> {
+/// Network devices by their names on the host, as the container sees their traffic.
+fn interfaces(traffic: &[(String, Traffic)]) -> Parameters {
+    const COUNTERS: [&str; 4] = ["bytes", "pkts", "errs", "drop"];
+    let count = u32::try_from(traffic.len()).unwrap_or(u32::MAX);
+    let mut stats: Parameters = vec![("net.count".into(), Value::UInt(count))];
+    for (number, (name, Traffic { received, sent })) in traffic.iter().enumerate() {
+        stats.push((format!("net.{number}.name").into(), Value::Text(name.clone())));
+        for (side, counted) in [("rx", received), ("tx", sent)] {
+            stats.extend(COUNTERS.iter().zip(counted).map(|(counter, value)| {
+                (format!("net.{number}.{side}.{counter}").into(), Value::ULong(*value))
+            }));
+        }
+    }
+    stats
+}
+
+fn running(domain: &Domain) -> Result<Arc<Run>> {
     domain.admit(Operation::UseLive)?;
     domain.run()
 }

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket, socketpair};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, socketpair, sockopt,
+};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Mutex, mpsc};
@@ -82,10 +84,14 @@ impl Supervisor {
         self.process
     }
 
-    /// Connects to a supervisor that a former daemon started; `None` when there is none.
-    pub(super) fn connect(pid: u32, path: &Path) -> Result<Option<Self>> {
-        let connected =
-            dial(path).and_then(|socket| socket.map(|it| Self::new(pid, it)).transpose());
+    /// Connects to a supervisor that a former daemon started; `None` when there is none. Which
+    /// process it is, the kernel says: what is on record may be wrong, and it will be signalled.
+    pub(super) fn connect(path: &Path) -> Result<Option<Self>> {
+        let meet = |socket: OwnedFd| {
+            let pid = getsockopt(&socket, sockopt::PeerCredentials)?.pid();
+            Self::new(pid.try_into().map_err(io::Error::other)?, socket)
+        };
+        let connected = dial(path).and_then(|socket| socket.map(meet).transpose());
         connected.map_err(|e| Error::system(format!("cannot connect to {}", path.display()), e))
     }
 
@@ -103,7 +109,8 @@ impl Supervisor {
     }
 
     /// Lets it get its container ready. The version 2 control group is there, and these are the
-    /// domain's log, a record for it to keep, and the namespaces that come from elsewhere.
+    /// domain's log, a record for it to keep, the namespaces that come from elsewhere, and loop
+    /// devices.
     pub(super) async fn prepare(
         &self,
         plan: &Plan,
@@ -124,8 +131,14 @@ impl Supervisor {
 
     /// Sends a request and waits for its answer, while somebody calls [`Self::next`].
     pub(super) async fn request(&self, request: &Request) -> Result<Answer> {
+        self.request_with(request, &[]).await
+    }
+
+    /// The same, with descriptors.
+    pub(super) async fn request_with(&self, request: &Request, fds: &[OwnedFd]) -> Result<Answer> {
+        let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
         let mut answers = self.answers.lock().await;
-        self.send(request, &[], &mut answers).await?;
+        self.send(request, &fds, &mut answers).await?;
         self.answer(&mut answers).await
     }
 

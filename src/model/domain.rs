@@ -3,10 +3,10 @@
 use super::lifecycle::Event;
 use super::resource::Resource;
 use super::{
-    BlockTune, Clock, Cpu, CpuTune, Devices, Features, IdMap, IoThreads, LifecycleAction,
-    LockFailureAction, MemoryTune, NumaTune, Os, ProcessLimit, SecurityLabel, SharedNamespaces,
-    Uuid, Vcpus, identity, iothreads, kept, memory, metadata, namespaces, processes, read,
-    resource, seclabel, shape, sysinfo,
+    BlockTune, Clock, Cpu, CpuTune, Devices, Features, IdMap, IoThreads, Isolation,
+    LifecycleAction, LockFailureAction, MemoryTune, NumaTune, Os, ProcessLimit, SecurityLabel,
+    SharedNamespaces, Uuid, Vcpus, extensions, identity, iothreads, kept, memory, metadata,
+    namespaces, read, resource, seclabel, shape, sysinfo,
 };
 use crate::error::{Error, ErrorCode, Result};
 use crate::xml::{self, Element, Writer};
@@ -95,6 +95,8 @@ pub struct Domain {
     pub shared_namespaces: SharedNamespaces,
     /// The most processes it may have, when the document says.
     pub processes: Option<ProcessLimit>,
+    /// How far it is kept from the host's kernel.
+    pub isolation: Isolation,
 }
 
 /// Which of a domain's descriptions to write.
@@ -165,7 +167,15 @@ impl Domain {
             launch_security: kept::launch_security(root)?,
             shared_namespaces: SharedNamespaces::parse(root)?,
             processes: ProcessLimit::parse(root)?,
+            isolation: Isolation::parse(root)?,
         })
+    }
+
+    /// Gives devices the names they have on record: `root` is what this was written as.
+    pub fn take_aliases(&mut self, root: &Element) {
+        if let Some(devices) = root.child("devices") {
+            self.devices.take_aliases(devices);
+        }
     }
 
     /// The document for those who may not see secrets.
@@ -184,8 +194,8 @@ impl Domain {
         if self.shared_namespaces.present {
             attributes.push(("xmlns:lxc", namespaces::URI));
         }
-        if self.processes.is_some() {
-            attributes.push(("xmlns:nsvirt", processes::URI));
+        if self.processes.is_some() || !self.isolation.is_default() {
+            attributes.push(("xmlns:nsvirt", extensions::URI));
         }
         w.open("domain", &attributes);
         self.format_identity(&mut w);
@@ -199,6 +209,7 @@ impl Domain {
         if let Some(limit) = self.processes {
             limit.format(&mut w);
         }
+        self.isolation.format(&mut w);
         w.close();
         w.finish()
     }

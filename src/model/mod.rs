@@ -17,10 +17,12 @@ mod cputune;
 mod devices;
 mod digits;
 mod domain;
+mod extensions;
 mod features;
 mod identity;
 mod idmap;
 mod iothreads;
+mod isolation;
 mod kept;
 mod lifecycle;
 mod machine_features;
@@ -48,18 +50,20 @@ pub use clock::{Clock, ClockBasis, ClockOffset};
 pub use cpu::Cpu;
 pub use cputune::{Bandwidth, CpuTune, Scheduler, SchedulerKind};
 pub use devices::{
-    AccessMode, CharacterSource, Console, Controller, ControllerKind, DeviceFamily, Devices,
-    DirectMode, Disk, DiskBus, DiskDevice, DiskDriver, DiskSource, Filesystem, FilesystemDriver,
-    FilesystemDriverKind, FilesystemSource, FilterReference, GuestReset, HostDevice,
-    HostDeviceSource, Interface, InterfaceAddress, InterfaceSocket, InterfaceSource, LinkBandwidth,
-    LinkState, LiveInterface, Mac, MacAddress, MacOrigin, NativeMode, Rate, Route, SocketKind,
-    StartupPolicy, StorageKind, Subsystem, UsbDevice, VirtualPort, VirtualPortKind, Vlan, VlanTag,
+    AccessMode, Changed, CharacterSource, Console, Controller, ControllerKind, Device,
+    DeviceChange, DeviceFamily, DeviceKind, Devices, DirectMode, Disk, DiskBus, DiskDevice,
+    DiskDriver, DiskSource, Filesystem, FilesystemDriver, FilesystemDriverKind, FilesystemSource,
+    FilterReference, GuestReset, HostDevice, HostDeviceSource, Interface, InterfaceAddress,
+    InterfaceSocket, InterfaceSource, LinkBandwidth, LinkState, LiveInterface, Mac, MacAddress,
+    MacOrigin, NativeMode, Rate, Route, SocketKind, StartupPolicy, StorageKind, Subsystem,
+    UsbDevice, VirtualPort, VirtualPortKind, Vlan, VlanTag,
 };
 pub use domain::{Domain, View, check_kind};
 pub use features::Features;
 pub use identity::{MAX_NAME_BYTES, check_name};
 pub use idmap::{IdMap, IdRange};
 pub use iothreads::IoThreads;
+pub use isolation::{AllowedCalls, Isolation, IsolationProfile};
 pub use lifecycle::{LifecycleAction, LockFailureAction};
 pub use memory::MAX_KIB;
 pub use memtune::MemoryTune;

@@ -1,13 +1,10 @@
 //! `<nsvirt:pids>`: how many processes the container may have. libvirt has no element for it, so
 //! this one is in a name space of nsvirt's own; libvirt drops it.
 
-use super::metadata::namespace;
+use super::extensions;
 use super::read::{bad_value, number, required};
 use crate::error::Result;
 use crate::xml::{Element, Writer};
-
-/// The name space of what nsvirt adds to documents.
-pub(super) const URI: &str = "urn:nsvirt:domain:1.0";
 
 /// The most the kernel can have (`PID_MAX_LIMIT`).
 const MOST: u32 = 4_194_304;
@@ -23,21 +20,7 @@ pub enum ProcessLimit {
 
 impl ProcessLimit {
     pub(super) fn parse(root: &Element) -> Result<Option<Self>> {
-        let ours = |element: &&Element| namespace(&element.name, &[*element, root]) == Some(URI);
-        let mut found = None;
-        for element in root.elements().filter(ours) {
-            let name = element.name.split_once(':').map_or(&*element.name, |(_, local)| local);
-            if name != "pids" {
-                let detail =
-                    format_args!("unknown element <{name}> of name space {URI}: expected pids");
-                return Err(element.unsupported(detail));
-            }
-            if found.is_some() {
-                return Err(element.error("only one pids element is supported"));
-            }
-            found = Some(Self::parse_max(element)?);
-        }
-        Ok(found)
+        extensions::find(root, "pids")?.map(Self::parse_max).transpose()
     }
 
     fn parse_max(element: &Element) -> Result<Self> {
@@ -64,6 +47,7 @@ impl ProcessLimit {
 #[cfg(test)]
 mod tests {
     use super::super::samples::{fault, parse, printed};
+    use super::extensions::URI;
     use super::*;
 
     fn pids(attributes: &str) -> String {

@@ -133,8 +133,17 @@ impl Netlink {
 
     /// Brings a link up.
     pub fn up(&mut self, index: u32) -> Result<(), Refused> {
+        self.turn(index, LinkFlags::Up)
+    }
+
+    /// Brings a link down.
+    pub fn down(&mut self, index: u32) -> Result<(), Refused> {
+        self.turn(index, LinkFlags::empty())
+    }
+
+    fn turn(&mut self, index: u32, state: LinkFlags) -> Result<(), Refused> {
         let mut message = of(index);
-        message.header.flags = LinkFlags::Up;
+        message.header.flags = state;
         message.header.change_mask = LinkFlags::Up;
         self.act(RouteNetlinkMessage::SetLink(message), 0)
     }

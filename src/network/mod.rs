@@ -7,9 +7,11 @@
 mod address;
 mod link;
 mod socket;
+mod state;
 
 pub use link::{Kind, Link, Target};
 pub use socket::{Netlink, Refused};
+pub use state::{Known, State, Traffic};
 
 #[cfg(test)]
 mod tests;

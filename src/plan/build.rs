@@ -6,8 +6,8 @@ use super::limits::limits;
 use super::nodes::HostNode;
 use super::placement::place;
 use super::{
-    Host, Namespace, Placement, Plan, Present, Restart, RunFiles, capabilities, consoles, ids,
-    init, links, mounts, namespaces, nodes,
+    Host, Namespace, Placement, Plan, Present, Restart, RunFiles, calls, capabilities, consoles,
+    ids, init, links, mounts, namespaces, nodes,
 };
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Domain, LifecycleAction};
@@ -26,7 +26,7 @@ pub fn build(
     namespaces::check(domain)?;
     super::unsupported::check(domain)?;
     let linux32 = is_linux32(domain, host)?;
-    let Filesystems { root, steps, volumes } = filesystems(domain, host)?;
+    let Filesystems { root, steps, volumes } = filesystems(domain, host, present)?;
     let placed = place(domain, present)?;
     let links = links::links(domain, present)?;
     let shared: Vec<_> = namespaces::shared(domain).into_iter().map(|(kind, _)| kind).collect();
@@ -40,17 +40,21 @@ pub fn build(
         placement,
         limits,
         memory_policy: placed.policy,
-        id_maps: ids::id_maps(domain, host)?,
+        id_maps: ids::id_maps(domain, host, present)?,
         private_network: domain.features.privnet || !links.is_empty(),
         links,
         shared_namespaces: shared,
         root,
         first_steps: mounts::first_steps(domain, host, &nodes),
         steps: mounts::cgroups(host).into_iter().chain(steps).collect(),
+        nodes,
+        loops: present.images.iter().map(|(name, _)| name.clone()).collect(),
         volumes,
         hostname: own_name.then(|| init::hostname(&domain.name)),
         consoles: consoles::consoles(domain)?,
-        drop_capabilities: capabilities::dropped(&domain.features.capabilities),
+        drop_capabilities: capabilities::dropped(domain, host),
+        calls: calls::filter(domain, host)?,
+        no_new_privs: domain.isolation.no_new_privs,
         linux32,
         init: init::init(domain),
         restart: Restart {

@@ -2,13 +2,13 @@
 //! device or a directory of changes that the supervisor has to prepare.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::attributes::{NODEV, NOSUID, RDONLY};
 use super::build::unsupported;
 use super::mounts::{masks, mount, new, of_host};
 use super::unsupported::refusal;
-use super::{Host, Root, RootSource, Source, Step, Volume};
+use super::{Host, Present, Root, RootSource, Source, Step, Volume};
 use crate::error::Result;
 use crate::model::{Domain, Filesystem, FilesystemDriverKind, FilesystemSource};
 
@@ -20,8 +20,8 @@ pub(super) struct Filesystems {
     pub(super) volumes: Vec<Volume>,
 }
 
-pub(super) fn filesystems(domain: &Domain, host: &Host) -> Result<Filesystems> {
-    let mut planner = Planner { domain, host, volumes: Vec::new() };
+pub(super) fn filesystems(domain: &Domain, host: &Host, present: &Present) -> Result<Filesystems> {
+    let mut planner = Planner { domain, host, present, volumes: Vec::new() };
     let all = &domain.devices.filesystems;
     all.iter().try_for_each(|filesystem| planner.check(filesystem))?;
     let root = planner.root(all.iter().find(|filesystem| filesystem.target == "/"))?;
@@ -35,9 +35,23 @@ pub(super) fn filesystems(domain: &Domain, host: &Host) -> Result<Filesystems> {
     Ok(Filesystems { root, steps, volumes: planner.volumes })
 }
 
+/// What a file system comes to that comes later: its steps, by volumes of their own.
+pub(super) fn added(
+    domain: &Domain,
+    host: &Host,
+    present: &Present,
+    filesystem: &Filesystem,
+) -> Result<(Vec<Step>, Vec<Volume>)> {
+    let mut planner = Planner { domain, host, present, volumes: Vec::new() };
+    planner.check(filesystem)?;
+    let steps = planner.steps(filesystem)?;
+    Ok((steps, planner.volumes))
+}
+
 struct Planner<'a> {
     domain: &'a Domain,
     host: &'a Host,
+    present: &'a Present,
     volumes: Vec<Volume>,
 }
 
@@ -81,7 +95,7 @@ impl Planner<'_> {
             };
         };
         let source = match &filesystem.source {
-            FilesystemSource::Mount { dir } => RootSource::Directory(PathBuf::from(dir)),
+            FilesystemSource::Mount { dir } => RootSource::Directory(self.present.directory(dir)),
             FilesystemSource::Bind { .. } | FilesystemSource::Ram { .. } => {
                 let instead = "a root is of type mount, block, file or template";
                 return Err(self.refuse(filesystem, instead));
@@ -96,8 +110,9 @@ impl Planner<'_> {
         let access = if *readonly { RDONLY } else { 0 };
         Ok(match source {
             FilesystemSource::Mount { dir } => {
-                let mut steps = vec![mount(of_host(dir), target, access)];
-                steps.extend(masks(self.host, Path::new(dir), target));
+                let dir = self.present.directory(dir);
+                let mut steps = vec![mount(of_host(&dir), target, access)];
+                steps.extend(masks(self.host, &dir, target));
                 steps
             }
             FilesystemSource::Bind { dir } => {
@@ -209,10 +224,12 @@ mod tests {
     use super::super::CgroupVersion;
     use super::super::tests::{domain_with, host_with};
     use super::*;
+    use std::path::Path;
 
     fn plan(filesystems: &str) -> Result<Filesystems> {
         let domain = domain_with(&format!("<devices>{filesystems}</devices>"));
-        super::filesystems(&domain, &Host { allow_host_root: true, ..host_with(CgroupVersion::V2) })
+        let host = Host { allow_host_root: true, ..host_with(CgroupVersion::V2) };
+        super::filesystems(&domain, &host, &Present::default())
     }
 
     fn refusal(filesystem: &str) -> String {

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::isolation::Profile;
 use super::placement::Placed;
 use super::unsupported::cannot_start;
 use super::{CgroupVersion, DeviceRule, Host, Present, capabilities, mounts};
@@ -186,7 +187,10 @@ fn processes(domain: &Domain, host: &Host) -> Option<Setting> {
     let limit = match domain.processes {
         Some(ProcessLimit::Max(max)) => max,
         Some(ProcessLimit::Unlimited) => return None,
-        None => host.default_processes.filter(|_| host.version("pids").is_some())?,
+        None => {
+            host.version("pids")?;
+            Profile::of(domain, host).processes.min(host.process_share)
+        }
     };
     Some(setting("<nsvirt:pids>", Limit::Processes(limit)))
 }

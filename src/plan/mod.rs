@@ -7,12 +7,16 @@
 
 mod arch;
 mod build;
+mod calls;
 mod capabilities;
 mod changes;
 mod consoles;
 mod filesystems;
+mod hotplug;
 mod ids;
+mod images;
 mod init;
+mod isolation;
 mod limits;
 mod links;
 mod mounts;
@@ -27,13 +31,17 @@ mod tests;
 
 pub use arch::guest_archs;
 pub use build::build;
+pub use calls::{CallFilter, CallWay, RefusedCall};
 pub use changes::{block_changes, cpu_changes, memory_changes};
+pub use hotplug::{MountPart, Part, coming, going};
+pub use images::{Image, images};
+pub use isolation::maskable;
 pub use limits::{
     BlockDevice, DeviceLimit, Limit, Limits, Setting, shares_of_weight, weight_of_shares,
 };
 pub use links::host_links;
 pub use namespaces::shared as shared_namespaces;
-pub use nodes::{Device, DeviceKind, DeviceRule, device_paths, has_usb};
+pub use nodes::{Device, DeviceKind, DeviceRule, HostNode, device_paths, has_usb};
 pub use placement::{MemoryPolicy, Node};
 pub use usb::HostUsb;
 
@@ -43,7 +51,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Bitmap;
+use crate::model::{Bitmap, IsolationProfile};
 
 /// Attributes of a mount: the bits of `mount_setattr(2)`.
 pub mod attributes {
@@ -66,20 +74,22 @@ pub struct Host {
     pub cgroups: Vec<Hierarchy>,
     /// The controllers that groups can have, version 1's names, and in which version.
     pub controllers: Vec<(String, CgroupVersion)>,
-    /// The most processes of a container whose document does not say.
-    pub default_processes: Option<u32>,
+    /// The most processes that one container of many may have of those the host can have.
+    pub process_share: u32,
+    /// The profile of containers whose document names none.
+    pub isolation: IsolationProfile,
     /// Names beside the hierarchies that lead to one of them (`cpu` -> `cpu,cpuacct`).
     pub cgroup_links: Vec<(String, String)>,
     /// Paths below `/proc` that act on the host and are there: read-only inside.
     pub protected_proc: Vec<String>,
+    /// Paths that profiles mask ([`maskable`]) and are there.
+    pub maskable: Vec<String>,
     /// Paths below `/proc/sys` that belong to a network namespace and are there.
     pub network_settings: Vec<String>,
     /// Whether a container without a root of its own may take the host's.
     pub allow_host_root: bool,
     /// Whether user namespaces can be had.
     pub user_namespaces: bool,
-    /// Whether a user namespace may have ids of the host's root in it.
-    pub allow_host_root_ids: bool,
     /// Where templates are that a document names without a path.
     pub templates: PathBuf,
     /// Where the changes to templates are kept, a directory for each domain.
@@ -114,10 +124,17 @@ pub struct Present {
     pub block_devices: Vec<(String, BlockDevice)>,
     /// What is at the paths of disks, host devices and clocks: a device, or something else.
     pub devices: Vec<(String, Option<Device>)>,
+    /// Loop devices of disks that are files, by the disks' names.
+    pub images: Vec<(String, Device)>,
     /// USB devices.
     pub usb: Vec<HostUsb>,
     /// Network devices.
     pub links: Vec<HostLink>,
+    /// Directories by the paths that file systems have as their sources: where they are, without
+    /// symbolic links.
+    pub directories: Vec<(String, PathBuf)>,
+    /// The ids of other containers that run, with their names.
+    pub id_maps: Vec<(String, IdMaps)>,
 }
 
 /// A network device of the host.
@@ -136,6 +153,12 @@ impl Present {
 
     fn has_link(&self, name: &str) -> bool {
         self.link(name).is_some()
+    }
+
+    /// Where a directory of the host is, without symbolic links.
+    fn directory(&self, path: &str) -> PathBuf {
+        let found = self.directories.iter().find(|(known, _)| known == path);
+        found.map_or_else(|| PathBuf::from(path), |(_, place)| place.clone())
     }
 
     fn cpus(&self) -> Bitmap {
@@ -238,12 +261,21 @@ pub struct Plan {
     pub first_steps: Vec<Step>,
     /// What is done to it in its control groups, in order.
     pub steps: Vec<Step>,
+    /// Those of the steps that make nodes for devices of the document.
+    pub nodes: Vec<HostNode>,
+    /// Loop devices that last as long as the container, by the disks' names: their descriptors come
+    /// with [`Go`](crate::container::protocol::Request::Go), after those of namespaces.
+    pub loops: Vec<String>,
     /// UTS host name, where it is the container's to choose.
     pub hostname: Option<String>,
     /// The container's terminals; the first is init's controlling terminal.
     pub consoles: Vec<Console>,
     /// Capabilities to drop for good: bit N is capability N.
     pub drop_capabilities: u64,
+    /// System calls that are refused.
+    pub calls: CallFilter,
+    /// Whether nothing that is executed gains privileges (`PR_SET_NO_NEW_PRIVS`).
+    pub no_new_privs: bool,
     /// Whether programs are told that this is the host's 32-bit alternative (`PER_LINUX32`).
     pub linux32: bool,
     /// What is executed.
@@ -470,6 +502,11 @@ pub enum Step {
         target: String,
         /// Bits of [`attributes`].
         attributes: u64,
+    },
+    /// Put an empty file or directory, read-only, over each of these that is there.
+    Mask {
+        /// Files and directories of `/proc` and `/sys`.
+        paths: Vec<String>,
     },
     /// Make a directory (mode 0755), if it is missing.
     Directory {

@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use super::attributes::{NODEV, NOEXEC, NOSUID, RDONLY};
+use super::isolation::Profile;
 use super::nodes::HostNode;
 use super::{Device, DeviceKind, DeviceRule, Hierarchy, HierarchyKind, Host, Source, Step};
 use crate::model::Domain;
@@ -59,7 +60,9 @@ fn clear(path: impl Into<String>) -> Step {
 
 /// A directory of the host without what it would bring along of the kernel's file systems: through
 /// the host's `/proc` a process inside could reach everything outside.
-pub(super) fn of_host(dir: &str) -> Source {
+///
+/// The path has no symbolic links in it.
+pub(super) fn of_host(dir: &Path) -> Source {
     let below = KERNEL.iter().filter_map(|path| Path::new(path).strip_prefix(dir).ok());
     let without = below.filter(|rest| !rest.as_os_str().is_empty()).map(Path::to_owned).collect();
     Source::Host { path: dir.into(), without }
@@ -74,7 +77,7 @@ pub(super) fn new(kind: &str, options: &[(&str, &str)]) -> Source {
     Source::New { kind: kind.to_owned(), options: options.collect() }
 }
 
-/// `/proc` with what acts on the host read-only, `/sys` read-only.
+/// `/proc` with what acts on the host read-only, `/sys` read-only, and what the profile masks.
 fn kernel(domain: &Domain, host: &Host) -> Vec<Step> {
     let hardened = NOSUID | NODEV | NOEXEC;
     let over_itself = |path: &String, access| {
@@ -86,6 +89,12 @@ fn kernel(domain: &Domain, host: &Host) -> Vec<Step> {
         steps.extend(host.network_settings.iter().map(|path| over_itself(path, 0)));
     }
     steps.push(mount(new("sysfs", &[]), "/sys", hardened | RDONLY));
+    let masked = Profile::of(domain, host).masked;
+    let is_masked = |path: &&String| masked.contains(&path.as_str());
+    let paths: Vec<_> = host.maskable.iter().filter(is_masked).cloned().collect();
+    if !paths.is_empty() {
+        steps.push(Step::Mask { paths });
+    }
     steps
 }
 

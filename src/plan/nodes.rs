@@ -55,15 +55,21 @@ pub struct DeviceRule {
 }
 
 /// A node that a document asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct HostNode {
-    path: String,
-    device: Device,
-    write: bool,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostNode {
+    /// The document's name of the device it is for; empty for those that have none.
+    pub alias: String,
+    /// Where it is in the container.
+    pub path: String,
+    /// What it is a name for.
+    pub device: Device,
+    /// Whether the container may write.
+    pub write: bool,
 }
 
 impl HostNode {
-    pub(super) fn step(&self) -> Step {
+    /// How it is made.
+    pub fn step(&self) -> Step {
         Step::Device { path: self.path.clone(), device: self.device, mode: MODE }
     }
 
@@ -113,11 +119,22 @@ fn clock(timer: &str) -> Option<(&'static str, &'static str)> {
 
 /// All nodes of a document, or why one cannot be had.
 pub(super) fn nodes(domain: &Domain, present: &Present) -> Result<Vec<HostNode>> {
+    let mut nodes = of_devices(domain, present)?;
+    let timers = timers(&domain.clock).into_iter().map(|name| timer(name, present));
+    nodes.extend(timers.collect::<Result<Vec<_>>>()?);
+    Ok(nodes)
+}
+
+/// The nodes of disks and host devices.
+pub(super) fn of_devices(domain: &Domain, present: &Present) -> Result<Vec<HostNode>> {
     let devices = &domain.devices;
     let disks = devices.disks.iter().map(|disk| self::disk(domain, disk, present).map(Some));
-    let others = devices.host_devices.iter().map(|it| host_device(domain, &it.source, present));
-    let timers = timers(&domain.clock).into_iter().map(|name| timer(name, present).map(Some));
-    let nodes: Result<Vec<_>> = disks.chain(others).chain(timers).collect();
+    let others = devices.host_devices.iter().map(|device| {
+        let alias = device.alias.clone().unwrap_or_default();
+        let node = host_device(domain, &device.source, present)?;
+        Ok(node.map(|node| HostNode { alias, ..node }))
+    });
+    let nodes: Result<Vec<_>> = disks.chain(others).collect();
     Ok(nodes?.into_iter().flatten().collect())
 }
 
@@ -130,17 +147,23 @@ fn disk(domain: &Domain, disk: &Disk, present: &Present) -> Result<HostNode> {
     if disk.source.element.is_none() {
         return Err(refused(format!("Can't setup disk without media: <disk> '{target}'")));
     }
+    let alias = disk.alias.clone().unwrap_or_default();
+    let image = present.images.iter().find(|(name, _)| name == target);
+    if let Some((_, device)) = image {
+        let path = format!("/dev/{target}");
+        return Ok(HostNode { alias, path, device: *device, write: !disk.readonly });
+    }
     let Some(path) = disk.source.path().filter(|_| disk.source.kind == StorageKind::Block) else {
         return Err(refused(format!(
             "Can't setup disk for non-block device: <disk> '{target}' is of type '{}', expected \
-             block",
+             block or file",
             disk.source.kind.as_str()
         )));
     };
     let device = present
         .device(path)
         .ok_or_else(|| refused(format!("Disk source {path} must be a character/block device")))?;
-    Ok(HostNode { path: format!("/dev/{target}"), device, write: !disk.readonly })
+    Ok(HostNode { alias, path: format!("/dev/{target}"), device, write: !disk.readonly })
 }
 
 /// The node of a timer, which is read.
@@ -154,7 +177,7 @@ fn timer(name: &str, present: &Present) -> Result<HostNode> {
     let device = present.device(on_host).filter(|device| device.kind == DeviceKind::Char);
     let device = device
         .ok_or_else(|| refused(format!("{on_host} of <timer name='{name}'> is no clock device")))?;
-    Ok(HostNode { path: path.to_owned(), device, write: false })
+    Ok(HostNode { alias: String::new(), path: path.to_owned(), device, write: false })
 }
 
 /// The node of a host device; None for those that need none.
@@ -169,6 +192,7 @@ fn host_device(
         HostDeviceSource::Subsystem { device: Subsystem::Usb(wanted), .. } => {
             let found = usb::find(wanted, &present.usb)?;
             return Ok(found.map(|usb| HostNode {
+                alias: String::new(),
                 path: usb.path(),
                 device: usb.device,
                 write: true,
@@ -190,7 +214,7 @@ fn host_device(
         let why = "expected an absolute path of two or more names without '..', as /dev/fuse";
         cannot_start(domain, format_args!("the path '{path}' of a <hostdev>: {why}"))
     })?;
-    Ok(Some(HostNode { path, device, write: true }))
+    Ok(Some(HostNode { alias: String::new(), path, device, write: true }))
 }
 
 /// Where in the container a path of the host is: the first name, usually `dev`, is `/dev`.
@@ -247,7 +271,12 @@ mod tests {
             + &capability("misc", "char", "/dev/net//tun")
             + &capability("misc", "char", "/srv/fuse");
         let nodes = planned(&devices).unwrap();
-        let node = |path: &str, device, write| HostNode { path: path.to_owned(), device, write };
+        let node = |path: &str, device, write| HostNode {
+            alias: String::new(),
+            path: path.to_owned(),
+            device,
+            write,
+        };
         let expected = [
             node("/dev/sda", DISK, false),
             node("/dev/loop3", DISK, true),
@@ -299,7 +328,12 @@ mod tests {
             nodes(&domain, &present)
         };
         let rtc = "<timer name='rtc'/><timer name='hpet' present='no'/>";
-        let node = HostNode { path: "/dev/rtc".to_owned(), device: FUSE, write: false };
+        let node = HostNode {
+            alias: String::new(),
+            path: "/dev/rtc".to_owned(),
+            device: FUSE,
+            write: false,
+        };
         assert_eq!(planned("localtime", rtc).unwrap(), [node]);
         assert_eq!(planned("utc", "<timer name='pit'/>").unwrap(), []);
         let error = planned("localtime", "<timer name='pit'/>").unwrap_err();

@@ -1,3 +1,4 @@
-//! What a container may do: capabilities.
+//! What a container and its supervisor may do: capabilities, system calls.
 
 pub mod capabilities;
+pub mod seccomp;

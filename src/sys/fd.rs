@@ -58,7 +58,7 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io:
 }
 
 /// Descriptors that come with one message, at most: one for each control group hierarchy, and more.
-const MOST: usize = 64;
+pub const MOST: usize = 64;
 
 /// Receives one message of at most `limit` bytes and the descriptors with it (close-on-exec).
 ///
@@ -128,4 +128,25 @@ pub fn watch(
     // SAFETY: an OwnedFd is open, and the same descriptor, until it is dropped.
     let watched = unsafe { tokio::io::unix::AsyncFd::register_with_interest(fd, interest) };
     Ok(watched?)
+}
+
+/// Makes reads and writes fail instead of waiting.
+pub fn set_nonblocking(fd: &OwnedFd) -> io::Result<()> {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?);
+    fcntl(fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    Ok(())
+}
+
+/// Takes ownership of the descriptors that systemd has passed (`sd_listen_fds(3)`); once.
+pub fn passed_by_systemd() -> io::Result<Vec<OwnedFd>> {
+    static TAKEN: std::sync::Once = std::sync::Once::new();
+    let mut passed = Ok(Vec::new());
+    TAKEN.call_once(|| {
+        passed = sd_notify::listen_fds().map(|fds| {
+            // SAFETY: systemd has opened them for this process, and they are taken once.
+            fds.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).collect()
+        });
+    });
+    passed
 }

@@ -19,6 +19,7 @@ pub mod mount;
 pub mod namespace;
 pub mod netlink;
 pub mod pidfd;
+pub mod seccomp;
 pub mod tty;
 pub mod user;
 

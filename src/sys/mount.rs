@@ -3,7 +3,7 @@
 //! A detached mount ([`DetachedMount`]) belongs to no namespace: dropped, it is gone. That makes
 //! the set-up of a container undo itself: whatever fails, nothing was mounted anywhere.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
@@ -69,23 +69,15 @@ fn configure(context: &OwnedFd, key: &str, value: &str) -> io::Result<()> {
     .map(drop)
 }
 
-/// `open_tree(2)` with `OPEN_TREE_CLONE`: a detached copy of what is at `path`; with `recursive`
-/// the mounts below it come along.
-pub fn clone_tree(path: &CStr, recursive: bool) -> io::Result<DetachedMount> {
-    clone(libc::AT_FDCWD, path, if recursive { libc::AT_RECURSIVE } else { 0 })
-}
-
-/// [`clone_tree`] of what a descriptor refers to (`O_PATH` will do).
+/// `open_tree(2)` with `OPEN_TREE_CLONE`: a detached copy of what a descriptor refers to (`O_PATH`
+/// will do); with `recursive` the mounts below it come along.
 pub fn clone_place(place: BorrowedFd<'_>, recursive: bool) -> io::Result<DetachedMount> {
     let below = if recursive { libc::AT_RECURSIVE } else { 0 };
-    clone(place.as_raw_fd(), c"", libc::AT_EMPTY_PATH | below)
-}
-
-fn clone(directory: RawFd, path: &CStr, flags: libc::c_int) -> io::Result<DetachedMount> {
-    let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | flags as u32;
-    // SAFETY: path is a NUL-terminated string that outlives the call.
+    let flags =
+        libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | (libc::AT_EMPTY_PATH | below) as u32;
+    // SAFETY: the path is empty, so the descriptor itself is meant, which is open for the call.
     let mount = super::check(unsafe {
-        libc::syscall(libc::SYS_open_tree, directory, path.as_ptr(), flags)
+        libc::syscall(libc::SYS_open_tree, place.as_raw_fd(), c"".as_ptr(), flags)
     })?;
     Ok(DetachedMount(owned(mount)))
 }

@@ -39,6 +39,13 @@ pub fn lxc_config(bytes: &[u8]) {
     }
 }
 
+/// Bytes as a message of libvirt's protocol: understood or not, and nothing is allocated for what it
+/// only claims to carry, which the fuzzer's limit of memory finds.
+pub fn message(bytes: &[u8]) {
+    let understood = nsvirt::rpc::understands(bytes);
+    assert!(!understood || bytes.len() >= 28, "{bytes:?}");
+}
+
 /// A refusal says in which line, in one sentence.
 fn assert_names_a_line(error: &Error, document: &[u8]) {
     let lines = 1 + document.iter().filter(|&&byte| byte == b'\n').count();

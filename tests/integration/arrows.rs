@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// What each layer may use. `protocol` is `container::protocol`: messages, not the executor.
 const ARROWS: [(&str, &[&str]); 14] = [
     ("dbus", &["driver", "error"]),
-    ("rpc", &["driver", "error"]),
+    ("rpc", &["driver", "sys", "error"]),
     (
         "driver",
         &[
@@ -22,7 +22,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("container", &["plan", "network", "security", "sys", "error"]),
     ("cgroup", &["plan", "sys", "error"]),
     ("network", &["plan", "sys", "error"]),
-    ("security", &["sys", "error"]),
+    ("security", &["plan", "sys", "error"]),
     ("sys", &[]),
     ("error", &[]),
     // The library's root lists its modules; the programs put them together.

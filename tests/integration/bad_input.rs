@@ -299,7 +299,7 @@ fn calls_that_do_not_exist_are_refused_in_dbus_words() {
     assert_eq!(read_only.name, error("PropertyReadOnly"));
     // Flags that a call does not have are an error, not ignored.
     let flags = bus.send(domain, DOMAIN_INTERFACE, "Destroy", &64_u32).unwrap_err();
-    assert_eq!(flags.text, "unsupported flags (0x40) in function domainDestroyFlags");
+    assert_eq!(flags.text, "unsupported flags (0x40) in function lxcDomainDestroyFlags");
     watched.bystander.assert_answers();
 }
 
@@ -324,9 +324,9 @@ fn what_the_schema_refuses_is_refused_when_a_client_wants_that() {
         assert!(failure.text.starts_with(&expected), "{failure:?}, not {expected:?}");
     }
     let failure = bus.define_flags(&good, 3).unwrap_err();
-    assert_eq!(failure.text, "unsupported flags (0x2) in function domainDefineXMLFlags");
+    assert_eq!(failure.text, "unsupported flags (0x2) in function lxcDomainDefineXMLFlags");
     let failure = bus.create_xml_flags(&good, 17).unwrap_err();
-    assert_eq!(failure.text, "unsupported flags (0x1) in function domainCreateXML");
+    assert_eq!(failure.text, "unsupported flags (0x1) in function lxcDomainCreateXMLWithFiles");
     before.assert_same(&watched.host.inventory(), "after documents that are refused");
 
     let domain = bus.define_flags(&good, 1).unwrap();

@@ -64,6 +64,10 @@ fn a_program_has_what_init_has() {
     ] {
         let (domain, init) = Facts::of(&host, &document);
         assert_same(&facts(&domain, Exec::script(&own_probe())), &init);
+        // Filters of system calls, and how many.
+        let calls =
+            |pid| Exec::of(&["grep", "Seccomp", &format!("/proc/{pid}/status")]).run(&domain).0;
+        assert_eq!(calls("self"), calls("1"));
         domain.destroy().unwrap();
         host.assert_idle();
     }

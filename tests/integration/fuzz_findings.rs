@@ -27,3 +27,8 @@ fn documents_that_fuzzing_found() {
 fn lxc_configurations_that_fuzzing_found() {
     replay("lxc_config", properties::lxc_config);
 }
+
+#[test]
+fn messages_that_are_like_what_fuzzing_finds() {
+    replay("message", properties::message);
+}

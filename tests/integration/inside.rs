@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::isolation::isolation;
 use crate::support::{Facts, Host, probe};
 
 const UUID: &str = "6e4b9b44-1111-4222-8333-0123456789ab";
@@ -84,20 +85,28 @@ fn what_acts_on_the_host_is_dropped_for_good() {
     let Some(host) = Host::new("what_acts_on_the_host_is_dropped_for_good") else {
         return;
     };
-    let (_domain, facts) = Facts::of(&host, &probe(host.document("caps")));
     let last: u32 =
         fs::read_to_string("/proc/sys/kernel/cap_last_cap").unwrap().trim().parse().unwrap();
     let all = (1_u64 << (last + 1)) - 1;
-    // CAP_SYS_MODULE, CAP_SYS_TIME, CAP_MKNOD, CAP_AUDIT_CONTROL, CAP_MAC_ADMIN
-    let dropped = [16, 25, 27, 30, 33].iter().fold(0_u64, |mask, bit| mask | 1 << bit);
+    // CAP_SYS_MODULE, CAP_SYS_TIME, CAP_MKNOD, CAP_AUDIT_CONTROL, CAP_MAC_ADMIN; then
+    // CAP_DAC_READ_SEARCH, CAP_SYS_RAWIO, CAP_SYS_PACCT, CAP_MAC_OVERRIDE, CAP_SYSLOG,
+    // CAP_WAKE_ALARM, CAP_BLOCK_SUSPEND, CAP_PERFMON, CAP_BPF.
+    let compat = vec![16, 25, 27, 30, 33];
+    let hardened = [&compat[..], &[2, 17, 20, 32, 34, 35, 36, 38, 39]].concat();
     let own = fs::read_to_string("/proc/self/status").unwrap();
     let own = own.lines().find_map(|it| it.strip_prefix("CapBnd:\t")).unwrap();
-    let kept = u64::from_str_radix(own, 16).unwrap() & all & !dropped;
-    let set = |name| u64::from_str_radix(facts.of_word("status", name), 16).unwrap();
-    for name in ["CapBnd", "CapEff", "CapPrm"] {
-        assert_eq!(set(name), kept, "{name}: {:x}, not {kept:x}", set(name));
+    let own = u64::from_str_radix(own, 16).unwrap();
+    for (profile, dropped) in [("compat", compat), ("hardened", hardened)] {
+        let dropped = dropped.iter().fold(0_u64, |mask, bit| mask | 1 << bit);
+        let kept = own & all & !dropped;
+        let document = probe(host.document(profile)).element(&isolation(profile, ""));
+        let (_domain, facts) = Facts::of(&host, &document);
+        let set = |name| u64::from_str_radix(facts.of_word("status", name), 16).unwrap();
+        for name in ["CapBnd", "CapEff", "CapPrm"] {
+            assert_eq!(set(name), kept, "{name}: {:x}, not {kept:x}", set(name));
+        }
+        assert_eq!((set("CapInh"), set("CapAmb")), (0, 0));
     }
-    assert_eq!((set("CapInh"), set("CapAmb")), (0, 0));
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use std::process::Command;
 
 use crate::support::process::Process;
-use crate::support::{Document, Domain, Host, until};
+use crate::support::shell::{run, shell};
+use crate::support::{Host, until};
 
 /// Runs `ip` on the test's host.
-fn ip(host: &Host, arguments: &str) -> String {
+pub fn ip(host: &Host, arguments: &str) -> String {
     let output = host.network.within(|| {
         let arguments = arguments.split_whitespace();
         Command::new("ip").args(arguments).output().unwrap()
@@ -17,32 +18,18 @@ fn ip(host: &Host, arguments: &str) -> String {
 }
 
 /// A bridge without an address.
-fn bridge(host: &Host) {
+pub fn bridge(host: &Host) {
     ip(host, "link add br0 type bridge");
     ip(host, "link set br0 up");
 }
 
 /// Removes the one link that a test has made on its host, where no other is left.
-fn remove(host: &Host, link: &str) {
+pub fn remove(host: &Host, link: &str) {
     host.assert_only(&[link]);
     ip(host, &format!("link del {link}"));
 }
 
-fn shell(document: Document) -> Document {
-    let script = "echo ready; while read line; do eval \"$line\" 2>&1; echo \"end of $line\"; done";
-    document.script(script)
-}
-
-/// Has a container's shell run a command.
-fn run(domain: &Domain, command: &str) -> String {
-    let mut console = domain.console();
-    console.type_line(command);
-    // The terminal's echo comes first.
-    console.wait_for(&format!("{command}\r\n"));
-    console.wait_for(&format!("end of {command}\r\n"))
-}
-
-fn on_bridge(address: &str, more: &str) -> String {
+pub fn on_bridge(address: &str, more: &str) -> String {
     format!(
         "<interface type='bridge'><source bridge='br0'/><ip address='{address}' prefix='24'/>\
          {more}</interface>"

@@ -1,13 +1,12 @@
 //! Devices of the host in a container: the nodes of disks and host devices, and what they open.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use nix::libc;
 
+use crate::support::loops::Loop;
 use crate::support::{Document, Host};
 
 /// For each of `NODES`: what it is, and what it opens for.
@@ -20,46 +19,11 @@ const SCRIPT: &str = "for node in $NODES; do \
     while read line; do :; done";
 
 /// The container's ids are the host's from 100000 on.
-const IDS: &str = "<idmap><uid start='0' target='100000' count='65536'/>\
+pub const IDS: &str = "<idmap><uid start='0' target='100000' count='65536'/>\
                    <gid start='0' target='200000' count='65536'/></idmap>";
 
-/// A block device of this test: a file with a word in it.
-struct Loop {
-    device: PathBuf,
-    file: PathBuf,
-}
-
-impl Loop {
-    /// The file is outside the test's host, which has to be without it at the end.
-    fn new(name: &str) -> Self {
-        let file = std::env::temp_dir().join(format!("nsvt-{}-{name}.img", std::process::id()));
-        image(&file);
-        let made = Command::new("losetup").args(["--find", "--show"]).arg(&file).output().unwrap();
-        assert!(made.status.success(), "losetup: {}", String::from_utf8_lossy(&made.stderr));
-        let device = PathBuf::from(String::from_utf8(made.stdout).unwrap().trim());
-        Self { device, file }
-    }
-
-    fn path(&self) -> &str {
-        self.device.to_str().unwrap()
-    }
-}
-
-impl Drop for Loop {
-    fn drop(&mut self) {
-        let _ = Command::new("losetup").arg("--detach").arg(&self.device).status();
-        let _ = fs::remove_file(&self.file);
-    }
-}
-
-fn image(path: &Path) {
-    let mut file = File::create(path).unwrap();
-    file.write_all(b"content").unwrap();
-    file.set_len(1 << 20).unwrap();
-}
-
 /// The number of a device, as `stat` prints it.
-fn number(path: &str) -> String {
+pub fn number(path: &str) -> String {
     let number = fs::metadata(path).unwrap().rdev();
     format!("{:x}:{:x}", libc::major(number), libc::minor(number))
 }
@@ -68,7 +32,7 @@ fn disk(source: &str, more: &str) -> String {
     format!("<disk type='block'><source dev='{source}'/><target dev='sda'/>{more}</disk>")
 }
 
-fn capability(kind: &str, name: &str, path: &str) -> String {
+pub fn capability(kind: &str, name: &str, path: &str) -> String {
     format!(
         "<hostdev mode='capabilities' type='{kind}'><source><{name}>{path}</{name}></source>\
          </hostdev>"
@@ -144,7 +108,7 @@ fn a_node_does_not_open_what_another_containers_does() {
     let name = "a_node_does_not_open_what_another_containers_does";
     let Some(host) = Host::new(name) else { return };
     let (own, other) = (Loop::new("own"), Loop::new("other"));
-    let minor = fs::metadata(&other.device).unwrap().rdev();
+    let minor = fs::metadata(other.path()).unwrap().rdev();
     let script = format!(
         "mknod /tmp/other b 7 {}; head -c 7 /tmp/other || echo shut; rm -f /tmp/other; echo told; \
          while read line; do :; done",

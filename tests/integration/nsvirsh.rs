@@ -335,3 +335,182 @@ fn an_edited_definition_that_is_refused_is_asked_about() {
     assert_eq!(said, Said::good(&format!("\r{changed} Try again? [y,n,i,f,?]: \n")));
     assert_eq!(title(), "three");
 }
+
+/// Everything here is what virsh 9 prints of libvirt's driver, but that an alias finds a device.
+#[test]
+fn devices_of_definitions() {
+    let Some(host) = Host::new("devices_of_definitions") else { return };
+    let sh = host.nsvirsh();
+    let net = |mac: &str, bridge: &str| {
+        format!(
+            "<interface type='bridge'><mac address='{mac}'/><source bridge='{bridge}'/></interface>"
+        )
+    };
+    let (first, second) = (net("52:54:00:00:00:01", "br0"), net("52:54:00:00:00:02", "br0"));
+    let document = host.document("d").device(&first).device(&second);
+    host.bus().define(document).unwrap();
+    let file = |name: &str, xml: &str| {
+        let path = host.directory.join(name);
+        fs::write(&path, xml).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let disk = "<disk type='block'><source dev='/dev/loop0'/><target dev='sdb'/></disk>";
+    let (disk, net) = (file("disk", disk), file("net", &net("52:54:00:00:00:01", "br9")));
+    let attach = format!("Failed to attach device from {disk}");
+    let exclusive = |one: &str, other: &str| {
+        Said::bad(&[&format!("Options --{one} and --{other} are mutually exclusive")])
+    };
+    let taken = "invalid argument: target sdb already exists.";
+    let good = || Said::good("");
+    let update = format!("Failed to update device from {disk}");
+    expect(
+        &sh,
+        &[
+            (&["attach-device", "d", &disk, "--config"], good()),
+            (&["attach-device", "d", &disk, "--config"], Said::bad(&[&attach, taken])),
+            (&["attach-device", "d", &disk, "--persistent"], Said::bad(&[&attach, taken])),
+            (&["attach-device", "d", &disk, "--live"], Said::bad(&[&attach, NOT_RUNNING])),
+            (&["attach-device", "d", &disk], Said::bad(&[&attach, NOT_RUNNING])),
+            (&["attach-device", "d", &disk, "--current", "--live"], exclusive("current", "live")),
+            (
+                &["attach-device", "d", &disk, "--persistent", "--current"],
+                exclusive("persistent", "current"),
+            ),
+            (
+                &["attach-device", "d", "/nope.xml"],
+                Said::bad(&["Failed to open file '/nope.xml': No such file or directory"]),
+            ),
+            (&["detach-device", "d", &disk, "--persistent"], good()),
+            (&["update-device", "d", &net], good()),
+            (
+                &["update-device", "d", &disk],
+                Said::bad(&[
+                    &update,
+                    "unsupported configuration: persistent update of device is not supported",
+                ]),
+            ),
+            (
+                &["update-device", "d", &disk, "--force"],
+                Said::bad(&[
+                    &update,
+                    "unsupported flags (0x4) in function lxcDomainUpdateDeviceFlags",
+                ]),
+            ),
+            (
+                &["detach-device-alias", "d", "net0"],
+                Said::bad(&[
+                    "Failed to detach device with alias net0",
+                    "device not found: no device found with alias net0",
+                ]),
+            ),
+            (
+                &[
+                    "attach-interface",
+                    "d",
+                    "bridge",
+                    "br0",
+                    "--mac",
+                    "52:54:00:11:22:33",
+                    "--config",
+                ],
+                good(),
+            ),
+            (
+                &["attach-interface", "d", "bridge", "br0", "--live"],
+                Said::bad(&["Failed to attach interface", NOT_RUNNING]),
+            ),
+            (
+                &["detach-interface", "d", "bridge", "--mac", "52:54:00:11:22:33", "--config"],
+                good(),
+            ),
+            (
+                &["detach-interface", "d", "bridge", "--mac", "52:54:00:11:22:33", "--config"],
+                Said::bad(&[
+                    "No interface with MAC address 52:54:00:11:22:33 was found",
+                    "Failed to detach interface",
+                ]),
+            ),
+            (
+                &["detach-interface", "d", "bridge", "--config"],
+                Said::bad(&[
+                    "Domain has 2 interfaces. Please specify which one to detach using --mac",
+                    "Failed to detach interface",
+                ]),
+            ),
+            (
+                &["detach-interface", "d", "foo"],
+                Said::bad(&["No interface found whose type is foo", "Failed to detach interface"]),
+            ),
+            (
+                &["detach-interface", "d", "bridge", "--print-xml", "--mac", "52:54:00:00:00:02"],
+                Said::good(
+                    "<interface type=\"bridge\">\n      <mac address=\"52:54:00:00:00:02\"/>\n      \
+                     <source bridge=\"br0\"/>\n    </interface>",
+                ),
+            ),
+            (
+                &["attach-disk", "d", "/dev/loop1", "sdc", "--sourcetype", "block", "--config"],
+                good(),
+            ),
+            (
+                &["attach-disk", "d", "/dev/loop1", "sdc", "--config"],
+                Said::bad(&[
+                    "Failed to attach disk",
+                    "invalid argument: target sdc already exists.",
+                ]),
+            ),
+            (
+                &["attach-disk", "d", "/x.img", "sdd", "--print-xml"],
+                Said::good(
+                    "<disk type='file'>\n  <source file='/x.img'/>\n  <target dev='sdd'/>\n</disk>\n",
+                ),
+            ),
+            (
+                &["detach-disk", "d", "sdz"],
+                Said::bad(&["No disk found whose source path or target is sdz"]),
+            ),
+            (&["detach-disk", "d", "sdc"], Said::bad(&["Failed to detach disk", NOT_RUNNING])),
+            (&["detach-disk", "d", "/dev/loop1", "--config"], good()),
+            (
+                &["-r", "detach-disk", "d", "sdc"],
+                Said::bad(&["No disk found whose source path or target is sdc"]),
+            ),
+            (
+                &["-r", "attach-device", "d", &disk, "--config"],
+                Said::bad(&[
+                    &attach,
+                    "operation forbidden: read only access prevents virDomainAttachDevice",
+                ]),
+            ),
+        ],
+    );
+    let left = host.bus().by_name("d").unwrap().xml(2).unwrap();
+    assert!(left.contains("<source bridge='br9'/>") && !left.contains("<disk"), "{left}");
+}
+
+#[test]
+fn devices_of_a_running_domain_by_name() {
+    let Some(host) = Host::new("devices_of_a_running_domain_by_name") else { return };
+    let domain = host.bus().define(host.document("d")).unwrap();
+    domain.create().unwrap();
+    let sh = host.nsvirsh();
+    let image = host.directory.join("image");
+    fs::File::create(&image).unwrap().set_len(1 << 20).unwrap();
+    let image = image.to_str().unwrap();
+    let has = |flags: u32| domain.xml(flags).unwrap().contains("<target dev='sdb'");
+    expect(&sh, &[(&["attach-disk", "d", image, "sdb", "--persistent"], Said::good(""))]);
+    assert!(has(0) && has(2));
+    expect(
+        &sh,
+        &[
+            (&["detach-device-alias", "d", "disk-sdb"], Said::good("")),
+            (
+                &["detach-disk", "d", "sdb", "--live"],
+                Said::bad(&["No disk found whose source path or target is sdb"]),
+            ),
+            (&["detach-disk", "d", "sdb", "--config"], Said::good("")),
+        ],
+    );
+    assert!(!has(0) && !has(2));
+    domain.destroy().unwrap();
+}

@@ -33,9 +33,74 @@ fn it_has_no_right_that_it_does_not_need() {
     assert_eq!(oom(init), oom(host.daemon_pid()), "init is as likely to go as the daemon");
     assert_eq!(status(init, "NoNewPrivs"), "0");
 
+    assert_eq!(status(supervisor, "Seccomp"), "2", "it may call little");
+
+    // One that has to start the container again has what that needs, out of effect.
     let domain = host.run(&host.document("again"));
     domain.assert_answers();
     until("capabilities are out of effect", || status(domain.id(), "CapEff") == "0000000000000000");
+    let kept = u64::from_str_radix(&status(domain.id(), "CapPrm"), 16).unwrap();
+    for useless in [16, 17, 25, 39] {
+        assert_eq!(kept & 1 << useless, 0, "capability {useless} in {kept:x}");
+    }
+    assert_eq!(status(domain.id(), "CapBnd"), status(domain.id(), "CapPrm"));
+
+    // One that has to take back network devices has what that needs.
+    let link = "<interface type='ethernet'><ip address='192.0.2.2' prefix='24'/></interface>";
+    let linked = host.document("linked").device(link);
+    let domain = host.run(&linked.element("<on_reboot>destroy</on_reboot>"));
+    domain.assert_answers();
+    until("the supervisor gives up its rights", || status(domain.id(), "Seccomp") == "2");
+    assert_eq!(status(domain.id(), "CapPrm"), "0000000000001000");
+    assert_eq!(status(domain.id(), "CapEff"), "0000000000000000");
+    domain.destroy().unwrap();
+    host.assert_only(&[]);
+}
+
+#[test]
+fn one_that_may_call_little_does_all_its_work() {
+    let Some(mut host) = Host::new("one_that_may_call_little_does_all_its_work") else {
+        return;
+    };
+    let log = host.directory.join("console.log");
+    let script = "echo ready; while read line; do \
+                  case \"$line\" in end) exit 7;; size) stty size;; esac; echo \"got $line\"; done";
+    let consoles = format!(
+        "<console type='pty'><log file='{}' append='off'/></console><console type='pty'/>",
+        log.display()
+    );
+    let document = host
+        .document("little")
+        .script(script)
+        .consoles(0)
+        .device(&consoles)
+        .device("<interface type='ethernet'><ip address='192.0.2.2' prefix='24'/></interface>")
+        .element("<on_reboot>destroy</on_reboot>");
+    let domain = host.run(&document);
+    until("the supervisor gives up its calls", || status(domain.id(), "Seccomp") == "2");
+    domain.assert_answers();
+    host.kill_daemon();
+    host.start_daemon();
+    let domain = host.bus().at(&domain.path);
+    domain.assert_answers();
+    let mut console = domain.console();
+    // More than its buffers hold.
+    for number in 0..2000 {
+        console.type_line(&format!("line {number}"));
+        console.wait_for(&format!("got line {number}\r\n"));
+    }
+    until("the log holds the last line", || {
+        fs::read_to_string(&log).unwrap().contains("got line 1999")
+    });
+    let supervisor = crate::support::process::Process::open(domain.id()).unwrap();
+    console.type_line("end");
+    supervisor.wait();
+    until("the container is gone", || host.bus().list(1).unwrap().is_empty());
+    host.assert_idle();
+    host.assert_only(&[]);
+    let said = fs::read_to_string(host.paths.logs().join("little.log")).unwrap();
+    assert!(said.contains("init exited with status 7"), "{said}");
+    assert!(!said.contains("cannot"), "something went wrong: {said}");
 }
 
 fn arguments(process: u32) -> Vec<String> {

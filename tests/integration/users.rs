@@ -8,6 +8,7 @@ use std::process::Command;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
+use crate::isolation::isolation;
 use crate::support::process::only_child;
 use crate::support::{Document, Facts, Host, probe};
 
@@ -134,8 +135,6 @@ fn ids_are_the_maps_and_the_tree_stays_the_hosts_roots() {
         let daemon = fs::read_link(format!("/proc/{}/ns/{namespace}", host.daemon_pid())).unwrap();
         assert_ne!(facts.of_word("ns", namespace), daemon.to_str().unwrap(), "{namespace}");
     }
-    // It has a session keyring of its own; it would see no other of the host.
-    assert_eq!(facts.all("keyring"), ["_ses"]);
     // On the host it is nobody, and its files are who they were.
     let init = only_child(domain.id());
     assert_eq!(fs::metadata(format!("/proc/{init}")).unwrap().uid(), 100_000);
@@ -224,10 +223,45 @@ fn a_tree_that_cannot_be_the_containers_is_an_error() {
     let document = host.document("sysfs").root(Path::new("/sys")).element(IDS);
     let failure = host.bus().create_xml(&document).unwrap_err();
     assert!(failure.text.contains("has no id-mapped mounts: move it"), "{failure:?}");
-    let document = host.document("zero").element(&IDS.replace("100000", "0"));
-    let failure = host.bus().create_xml(&document).unwrap_err();
-    assert!(failure.text.contains("allow_host_root_ids"), "{failure:?}");
     host.assert_idle();
+}
+
+#[test]
+fn ids_that_are_others_are_refused_unless_the_profile_is_compat() {
+    let name = "ids_that_are_others_are_refused_unless_the_profile_is_compat";
+    let Some(host) = Host::new(name) else { return };
+    let compat = isolation("compat", "");
+    let zero = host.document("zero").element(&IDS.replace("100000", "0"));
+    let refused = |document: &Document| host.bus().create_xml(document).unwrap_err().text;
+    let text = refused(&zero);
+    assert!(text.contains("uid 0 the host's root") && text.contains("profile 'compat'"), "{text}");
+    host.assert_idle();
+    host.run(&zero.element(&compat)).destroy().unwrap();
+
+    let first = host.run(&host.document("first").element(IDS));
+    let second = host.document("second").element(&IDS.replace("'100000'", "'165535'"));
+    let text = refused(&second);
+    let expected = "<uid start='0' target='165535' count='65536'/> has ids of domain 'first'";
+    assert!(text.contains(expected), "{text}");
+    host.run(&second.clone().element(&compat)).destroy().unwrap();
+    first.assert_answers();
+    first.destroy().unwrap();
+    host.run(&second).destroy().unwrap();
+}
+
+#[test]
+fn ids_are_taken_over_a_restart_of_the_daemon_and_given_back_after_a_failure() {
+    let name = "ids_are_taken_over_a_restart_of_the_daemon_and_given_back_after_a_failure";
+    let Some(mut host) = Host::new(name) else { return };
+    let document = |host: &Host, name: &str| host.document(name).element(IDS);
+    let failing = document(&host, "failing").init("/nowhere", &[]);
+    host.bus().create_xml(&failing).unwrap_err();
+    let first = document(&host, "first");
+    host.run(&first).assert_answers();
+    host.stop_daemon();
+    host.start_daemon();
+    let failure = host.bus().create_xml(document(&host, "second")).unwrap_err();
+    assert!(failure.text.contains("has ids of domain 'first', which runs"), "{failure:?}");
 }
 
 #[test]

@@ -12,7 +12,6 @@ sed -n 's/^\(Cap[A-Za-z]*\|Sig[A-Za-z]*\|NoNewPrivs\):[^0-9a-f]*/status=\1 /p' /
 sed 's/^/stat=/' /proc/1/stat
 sed -n 's/^\(Uid\|Gid\|Groups\):[^0-9]*/who=\1 /p' /proc/1/status
 for kind in uid gid; do sed "s/^ */map=$kind /; s/  */ /g" /proc/1/${kind}_map; done
-sed -n 's/^.* keyring  *\(.*\): .*$/keyring=\1/p' /proc/keys 2>/dev/null
 echo "pid=$$"
 echo "cwd=$(readlink /proc/1/cwd)"
 echo "umask=$(umask)"

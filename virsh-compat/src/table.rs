@@ -2,6 +2,7 @@
 //!
 //! The rows are in [`rows`].
 
+mod devices;
 mod rows;
 
 pub(crate) use rows::GROUPS;

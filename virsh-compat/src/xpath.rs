@@ -41,6 +41,53 @@ pub(crate) fn select(xml: &str, expression: &str, wrap: bool) -> Outcome<String>
     }
 }
 
+/// A device of a domain.
+pub(crate) struct Device {
+    /// As libxml2 writes it, laid out as it was.
+    pub(crate) text: String,
+    /// Its attributes as `@name`, those of its elements as `element@name`.
+    values: Vec<(String, String)>,
+}
+
+impl Device {
+    /// An attribute: `@type` its own, `mac@address` that of an element in it.
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
+        self.values.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The devices of a domain, all or those of a name.
+pub(crate) fn devices(xml: &str, name: Option<&str>) -> Outcome<Vec<Device>> {
+    let doc = uppsala::parse(xml).map_err(|e| fail(format!("cannot read the document: {e}")))?;
+    let named = |parent, name: Option<&str>| -> Vec<NodeId> {
+        let all = doc.children(parent).into_iter();
+        all.filter(|node| {
+            doc.element(*node).is_some_and(|it| name.is_none_or(|name| it.name.local_name == name))
+        })
+        .collect()
+    };
+    let root = doc.document_element().unwrap_or_else(|| doc.root());
+    let lists = named(root, Some("devices")).into_iter();
+    let device = |node: NodeId| {
+        let mut values = Vec::new();
+        for (prefix, node) in std::iter::once((String::new(), node)).chain(
+            named(node, None)
+                .into_iter()
+                .filter_map(|child| Some((doc.element(child)?.name.local_name.to_string(), child))),
+        ) {
+            let attributes = doc.element(node).map(|it| it.attributes.iter());
+            values.extend(
+                attributes
+                    .into_iter()
+                    .flatten()
+                    .map(|it| (format!("{prefix}@{}", it.name.local_name), it.value.to_string())),
+            );
+        }
+        Device { text: Writer::new(&doc).laid_out(node), values }
+    };
+    Ok(lists.flat_map(|list| named(list, name)).map(device).collect())
+}
+
 /// Takes out blank text that only lays elements out: it is neither all there is in an element nor
 /// does it follow other text.
 fn drop_layout(doc: &mut Document<'_>) {

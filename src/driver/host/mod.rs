@@ -3,14 +3,19 @@
 pub(super) mod capabilities;
 mod node;
 mod present;
+mod sysinfo;
 mod topology;
+mod usage;
 mod usb;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 pub use node::NodeInfo;
 pub(super) use present::{block_devices, present};
 pub use topology::{Cache, Cell, Cpu, Pages, Topology};
+pub use usage::CpuMap;
+pub(super) use usage::bits;
 
 use super::config::{Config, Paths};
 use crate::cgroup::{Hierarchy, Layout, Version};
@@ -18,7 +23,8 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::plan;
 
 /// What acts on the host through `/proc`, and stays read-only in containers.
-const PROTECTED: [&str; 4] = ["/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus"];
+const PROTECTED: [&str; 5] =
+    ["/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs"];
 
 /// What a network namespace has for itself there.
 const NETWORK: [&str; 2] = ["/proc/sys/net/ipv4", "/proc/sys/net/ipv6"];
@@ -26,20 +32,22 @@ const NETWORK: [&str; 2] = ["/proc/sys/net/ipv4", "/proc/sys/net/ipv6"];
 pub(super) fn probe(config: &Config, paths: &Paths, layout: &Layout) -> Result<plan::Host> {
     let uname = nix::sys::utsname::uname().map_err(|e| Error::system("cannot ask uname", e))?;
     let private = [&paths.etc, &paths.run, &paths.log, &paths.lib];
+    let private = private.into_iter().map(|path| present::place(path));
     Ok(plan::Host {
         arch: uname.machine().to_string_lossy().into_owned(),
         cgroups: layout.hierarchies.iter().map(|it| hierarchy(it, layout)).collect(),
         controllers: controllers(layout),
-        default_processes: default_processes(),
+        process_share: process_share()?,
+        isolation: config.isolation.0,
         cgroup_links: layout.links.clone(),
-        protected_proc: existing(&PROTECTED),
-        network_settings: existing(&NETWORK),
+        protected_proc: existing(PROTECTED),
+        maskable: existing(plan::maskable()),
+        network_settings: existing(NETWORK),
         allow_host_root: config.allow_host_root,
         user_namespaces: has_user_namespaces(),
-        allow_host_root_ids: config.allow_host_root_ids,
         templates: config.templates.clone().unwrap_or_else(|| paths.lib.join("templates")),
         overlays: paths.overlays(),
-        private_directories: private.into_iter().cloned().collect(),
+        private_directories: private.collect::<Result<_>>()?,
     })
 }
 
@@ -60,17 +68,20 @@ fn controllers(layout: &Layout) -> Vec<(String, plan::CgroupVersion)> {
     names.into_iter().filter_map(|name| Some((name.to_owned(), version(name)?))).collect()
 }
 
-/// What systemd gives the containers of its own, and on hosts with few process IDs the part of
-/// them that it gives a service.
-fn default_processes() -> Option<u32> {
-    const OF_A_CONTAINER: u32 = 16384;
-    let most: u32 =
-        std::fs::read_to_string("/proc/sys/kernel/pid_max").ok()?.trim().parse().ok()?;
-    Some((most / 100).saturating_mul(15).clamp(1, OF_A_CONTAINER))
+/// The part of the host's process IDs that systemd gives a service.
+fn process_share() -> Result<u32> {
+    const PATH: &str = "/proc/sys/kernel/pid_max";
+    let most = std::fs::read_to_string(PATH)
+        .and_then(|text| text.trim().parse::<u32>().map_err(std::io::Error::other))
+        .map_err(|e| Error::system(format!("cannot read {PATH}"), e))?;
+    Ok((most / 100).saturating_mul(15).max(1))
 }
 
-fn existing(paths: &[&str]) -> Vec<String> {
-    paths.iter().filter(|path| Path::new(path).exists()).map(|path| (*path).to_owned()).collect()
+/// Those that are there, in order and each once.
+fn existing(paths: impl IntoIterator<Item = &'static str>) -> Vec<String> {
+    let there: BTreeSet<_> =
+        paths.into_iter().filter(|path| Path::new(path).exists()).map(str::to_owned).collect();
+    there.into_iter().collect()
 }
 
 fn hierarchy(hierarchy: &Hierarchy, layout: &Layout) -> plan::Hierarchy {

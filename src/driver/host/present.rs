@@ -3,14 +3,14 @@
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::libc;
 
 use super::usb;
 use crate::error::{Error, ErrorCode, Result, errno_text};
-use crate::model::{Bitmap, Domain, VcpuPlacement};
+use crate::model::{Bitmap, Domain, FilesystemSource, VcpuPlacement};
 use crate::network::{Netlink, Refused};
 use crate::plan::{self, BlockDevice, Device, DeviceKind, HostLink, Node, Present, host_links};
 
@@ -27,9 +27,37 @@ pub(in crate::driver) fn present(domain: &Domain) -> Result<Present> {
         nodes: if placed { nodes(Path::new("/sys/devices/system")) } else { Vec::new() },
         block_devices: block_devices(domain)?,
         devices: devices(domain)?,
+        images: Vec::new(),
         usb: if plan::has_usb(domain) { usb::devices(Path::new(USB)) } else { Vec::new() },
         links: links(domain)?,
+        directories: directories(domain)?,
+        id_maps: Vec::new(),
     })
+}
+
+/// Where the directories are that file systems have as their sources. What a path says is not
+/// where it leads: a link to `/` has the host's `/proc` and the daemon's sockets below it as well.
+fn directories(domain: &Domain) -> Result<Vec<(String, PathBuf)>> {
+    let directories = domain.devices.filesystems.iter().filter_map(|it| match &it.source {
+        FilesystemSource::Mount { dir } => Some((dir, it.target == "/")),
+        _ => None,
+    });
+    let place_of = |(dir, is_root): (&String, bool)| {
+        let what = if is_root { "root file system" } else { "file system source" };
+        let place = fs::canonicalize(Path::new("/").join(dir)).map_err(|error| {
+            let reason = errno_text(&error);
+            let text = format!("guest failed to start: cannot open {what} {dir}: {reason}");
+            Error::new(ErrorCode::InternalError, text)
+        })?;
+        Ok((dir.clone(), place))
+    };
+    directories.map(place_of).collect()
+}
+
+/// Where a directory of the daemon's own is.
+pub(super) fn place(directory: &Path) -> Result<PathBuf> {
+    fs::canonicalize(directory)
+        .map_err(|e| Error::system(format!("cannot find {}", directory.display()), e))
 }
 
 /// Network devices by the names that a document mentions; one that is not there is left out.
@@ -130,6 +158,33 @@ mod tests {
         let text = |path| block_device(path).unwrap_err().message;
         assert!(text("/dev/null").starts_with("Path '/dev/null' must be a block device"));
         assert!(text("/nowhere").starts_with("Path '/nowhere' is not accessible: No such file"));
+    }
+
+    #[test]
+    fn directories_are_where_their_paths_lead() {
+        let top = std::env::temp_dir().join(format!("nsvirt-present-{}", std::process::id()));
+        fs::create_dir(&top).unwrap();
+        let link = top.join("link");
+        std::os::unix::fs::symlink("/", &link).unwrap();
+        let paths = [link.clone(), PathBuf::from("/usr/.."), PathBuf::from("//usr/./")];
+        let filesystems = paths.iter().map(|path| {
+            format!("<filesystem><source dir='{}'/><target dir='/a'/></filesystem>", path.display())
+        });
+        let document = |filesystems: &str| {
+            let text = format!(
+                "<domain type='lxc'><name>a</name><memory>1</memory><os><type>exe</type>\
+                 <init>/i</init></os><devices>{filesystems}</devices></domain>"
+            );
+            Domain::parse(&text).unwrap()
+        };
+        let found = directories(&document(&filesystems.collect::<String>())).unwrap();
+        let places: Vec<_> = found.iter().map(|(_, place)| place.as_path()).collect();
+        assert_eq!(places, ["/", "/", "/usr"].map(Path::new));
+        fs::remove_dir_all(&top).unwrap();
+        let missing =
+            format!("<filesystem><source dir='{}'/><target dir='/'/></filesystem>", link.display());
+        let error = directories(&document(&missing)).unwrap_err();
+        assert!(error.message.contains("cannot open root file system"), "{error}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::driver::domain::Domain;
 use crate::driver::host::block_devices;
 use crate::driver::lifecycle::Operation;
 use crate::driver::{Driver, check_flags};
-use crate::error::Result;
+use crate::error::{ErrorDomain, Result};
 use crate::model::{BlockDeviceTune, BlockTune, Domain as Document};
 use crate::plan::{Present, block_changes};
 
@@ -29,7 +29,10 @@ impl Driver {
             Some(run) => run.group.block_weight()?.map_or(0, |it| u32::try_from(it).unwrap_or(0)),
         };
         let devices = KNOWN.iter().skip(1).map(|(name, _)| (*name, Value::Text(list(tune, name))));
-        Ok(std::iter::once(("weight", Value::UInt(weight))).chain(devices).collect())
+        Ok(std::iter::once(("weight", Value::UInt(weight)))
+            .chain(devices)
+            .map(|(name, value)| (name.into(), value))
+            .collect())
     }
 
     /// Sets the share of all devices, and shares and limits of single ones; 0 takes one away.
@@ -129,7 +132,10 @@ fn parse(name: &'static str, text: &str) -> Result<Vec<DeviceNumber>> {
                 ))),
             }
         }
-        _ => Err(invalid(format!("unable to parse blkio device '{name}' '{text}'"))),
+        _ => {
+            let text = format!("unable to parse blkio device '{name}' '{text}'");
+            Err(invalid(text).in_domain(ErrorDomain::Domain))
+        }
     };
     parts.chunks(2).map(pair).collect()
 }

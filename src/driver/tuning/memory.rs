@@ -4,7 +4,7 @@ use super::{AFFECT_CONFIG, AFFECT_LIVE, Change, Impact, Parameters, Set, Value, 
 use crate::driver::domain::Domain;
 use crate::driver::lifecycle::Operation;
 use crate::driver::{Driver, check_flags};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, ErrorDomain, Result};
 use crate::model::{Domain as Document, MAX_KIB};
 use crate::plan::memory_changes;
 
@@ -30,7 +30,9 @@ impl Driver {
             }
         };
         let named = KNOWN.iter().zip(limits);
-        Ok(named.map(|((name, _), it)| (*name, Value::ULong(it.unwrap_or(MAX_KIB)))).collect())
+        Ok(named
+            .map(|((name, _), it)| ((*name).into(), Value::ULong(it.unwrap_or(MAX_KIB))))
+            .collect())
     }
 
     /// Sets limits of memory, in KiB.
@@ -132,7 +134,8 @@ fn check_order(document: &Document) -> Result<()> {
     match tune.swap_hard_limit {
         Some(both) if both < hard => Err(invalid(
             "memory hard_limit tunable value must be lower than or equal to swap_hard_limit",
-        )),
+        )
+        .in_domain(ErrorDomain::Domain)),
         _ => Ok(()),
     }
 }

@@ -2,6 +2,7 @@
 
 mod block;
 mod memory;
+mod numa;
 mod processor;
 mod typed;
 
@@ -15,10 +16,11 @@ use super::{Driver, check_flags};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::Domain as Document;
 use crate::plan::Setting;
-use typed::{Set, invalid};
+pub(super) use typed::Set;
+use typed::invalid;
 
 /// `VIR_TYPED_PARAM_STRING_OKAY`: the client knows values that are text.
-const STRINGS: u32 = 4;
+pub(super) const STRINGS: u32 = 4;
 
 /// One change: to a document, and what follows for the kernel.
 struct Change<'a> {

@@ -12,6 +12,11 @@ const KNOWN: [(&str, &str); 3] =
     [("cpu_shares", "ullong"), ("vcpu_period", "ullong"), ("vcpu_quota", "llong")];
 
 impl Driver {
+    /// libvirt's name for the scheduler, and how many parameters it has.
+    pub fn scheduler_type(&self) -> (&'static str, u32) {
+        ("posix", u32::try_from(KNOWN.len()).unwrap_or(u32::MAX))
+    }
+
     /// The share and the limit of processor time: in force, or in the definition, where 0 means
     /// that there is none.
     pub fn scheduler_parameters(&self, domain: &Domain, flags: u32) -> Result<Parameters> {
@@ -34,7 +39,7 @@ impl Driver {
             }
         };
         let values = [Value::ULong(shares), Value::ULong(period), Value::Long(quota)];
-        Ok(KNOWN.iter().zip(values).map(|((name, _), value)| (*name, value)).collect())
+        Ok(KNOWN.iter().zip(values).map(|((name, _), value)| ((*name).into(), value)).collect())
     }
 
     /// Sets the share and the limit of processor time. A period or quota of 0 leaves what is.

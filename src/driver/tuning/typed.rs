@@ -1,9 +1,11 @@
 //! libvirt's typed parameters: named values of one of seven types.
 
+use std::borrow::Cow;
+
 use crate::error::{Error, ErrorCode, Result};
 
 /// Names and values, in order.
-pub type Parameters = Vec<(&'static str, Value)>;
+pub type Parameters = Vec<(Cow<'static, str>, Value)>;
 
 /// A value with its type.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,11 +42,11 @@ impl Value {
 
 /// Parameters that a client sets, all known and of the right type.
 #[derive(Debug)]
-pub(super) struct Set<'a>(&'a [(String, Value)]);
+pub(in crate::driver) struct Set<'a>(&'a [(String, Value)]);
 
 impl<'a> Set<'a> {
     /// Checks them against names with types; `function` is what libvirt's library calls the call.
-    pub(super) fn check(
+    pub(in crate::driver) fn check(
         parameters: &'a [(String, Value)],
         known: &[(&str, &str)],
         function: &str,
@@ -75,7 +77,7 @@ impl<'a> Set<'a> {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value)
     }
 
-    pub(super) fn uint(&self, name: &str) -> Option<u32> {
+    pub(in crate::driver) fn uint(&self, name: &str) -> Option<u32> {
         match self.get(name) {
             Some(Value::UInt(number)) => Some(*number),
             _ => None,

@@ -31,6 +31,14 @@ impl Devices {
         self.disks = second.into_iter().map(|(_, disk)| disk).collect();
     }
 
+    /// Puts one more disk among those that are in order.
+    pub(super) fn insert_disk(&mut self, disk: Disk) {
+        let disks = std::mem::take(&mut self.disks).into_iter();
+        let mut ordered = disks.map(|disk| (disk.bus, disk)).collect();
+        insert_disk(&mut ordered, disk.bus, disk);
+        self.disks = ordered.into_iter().map(|(_, disk)| disk).collect();
+    }
+
     /// Puts a controller where libvirt does: with those of its kind, by its number. One without a
     /// number comes last, one with companions before them.
     pub(super) fn insert_controller(&mut self, new: Controller) {

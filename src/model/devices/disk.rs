@@ -12,10 +12,12 @@ pub use driver::DiskDriver;
 pub(super) use name::name_index;
 pub(super) use tuning::borrowed_group;
 
+use super::alias;
 use super::filesystem::device_error;
 use super::info::{Drive, Place};
 use super::storage::{self, StorageKind};
 use crate::error::{ErrorCode, Result};
+use crate::model::View;
 use crate::model::read::words;
 use crate::model::shape::{self, Kind, ON_OFF, Shape, YES_NO, attr};
 use crate::xml::{Element, Writer};
@@ -41,6 +43,8 @@ pub struct Disk {
     pub kept_attributes: Vec<(String, String)>,
     /// Further elements, in the order they are written in.
     pub kept: Vec<Element>,
+    /// The name in events and calls, as in `disk-sda`. Live only.
+    pub alias: Option<String>,
 }
 
 words! {
@@ -151,6 +155,7 @@ impl Disk {
             target_kept: Element::default(),
             kept_attributes: attributes(element)?,
             kept: Vec::new(),
+            alias: None,
         };
         disk.read_target(element)?;
         disk.read_kept(element)?;
@@ -225,6 +230,11 @@ impl Disk {
         self.kept.iter().find(|element| element.name == name)
     }
 
+    /// Whether others may have it at the same time.
+    pub fn is_shareable(&self) -> bool {
+        self.kept("shareable").is_some()
+    }
+
     fn has_attribute(&self, name: &str) -> bool {
         self.kept_attributes.iter().any(|(key, _)| key == name)
     }
@@ -235,13 +245,17 @@ impl Disk {
         Drive::read(address).ok()
     }
 
-    pub(super) fn format(&self, w: &mut Writer) {
+    pub(super) fn format(&self, w: &mut Writer, view: View) {
         let mut attributes =
             vec![("type", self.source.kind.as_str()), ("device", self.device.as_str())];
         let kept = self.kept_attributes.iter();
         attributes.extend(kept.map(|(name, value)| (name.as_str(), value.as_str())));
         w.open("disk", &attributes);
-        self.elements().iter().for_each(|element| shape::format(w, element));
+        let (place, elements): (Vec<_>, Vec<_>) =
+            self.elements().into_iter().partition(|element| element.name == "address");
+        elements.iter().for_each(|element| shape::format(w, element));
+        alias::format(w, self.alias.as_deref(), view);
+        place.iter().for_each(|element| shape::format(w, element));
         w.close();
     }
 

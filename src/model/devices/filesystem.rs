@@ -5,11 +5,11 @@ mod driver;
 pub use driver::{FilesystemDriver, FilesystemDriverKind};
 
 use super::info::Place;
-use super::storage;
+use super::{alias, storage};
 use crate::error::{Error, ErrorCode, ErrorDomain, Result};
-use crate::model::memory;
 use crate::model::read::{bad_value, number, words};
 use crate::model::shape::{self, Kind, Shape, attr};
+use crate::model::{View, memory};
 use crate::xml::{Element, Writer};
 
 /// One mount.
@@ -29,6 +29,8 @@ pub struct Filesystem {
     pub kept_attributes: Vec<(String, String)>,
     /// Further elements: limits of space, the place in a machine.
     pub kept: Vec<Element>,
+    /// The name in events and calls, as in `fs0`. Live only.
+    pub alias: Option<String>,
 }
 
 /// What a file system is made of.
@@ -236,6 +238,7 @@ impl Filesystem {
             driver: FilesystemDriver::default(),
             kept_attributes: Vec::new(),
             kept: Vec::new(),
+            alias: None,
         }
     }
 
@@ -276,7 +279,7 @@ impl Filesystem {
         Ok(())
     }
 
-    pub(super) fn format(&self, w: &mut Writer) {
+    pub(super) fn format(&self, w: &mut Writer, view: View) {
         let mut attributes = vec![("type", self.source.kind())];
         attributes.extend(self.access_mode.map(|mode| ("accessmode", mode.as_str())));
         let kept = self.kept_attributes.iter();
@@ -291,6 +294,7 @@ impl Filesystem {
         if self.readonly {
             w.empty("readonly", &[]);
         }
+        alias::format(w, self.alias.as_deref(), view);
         rest.into_iter().for_each(|element| shape::format(w, element));
         w.close();
     }

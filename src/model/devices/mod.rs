@@ -7,9 +7,11 @@
 //! A document is read in four steps: how many devices there are of a family (`checks`), each device
 //! by itself, what they say of each other (`checks`), and what they get from each other (`attach`).
 
+mod alias;
 mod attach;
 mod audio;
 mod board;
+mod change;
 mod chardev;
 mod checks;
 mod console;
@@ -33,6 +35,7 @@ mod usb;
 mod video;
 mod virtio;
 
+pub use change::{Changed, Device, DeviceChange, DeviceKind};
 pub use chardev::CharacterSource;
 pub use console::Console;
 pub use controller::{Controller, ControllerKind};
@@ -174,15 +177,15 @@ impl Devices {
         use DeviceFamily as F;
         w.open("devices", &[]);
         w.optional_leaf("emulator", self.emulator.as_deref());
-        self.disks.iter().for_each(|disk| disk.format(w));
+        self.disks.iter().for_each(|disk| disk.format(w, view));
         self.controllers.iter().for_each(|controller| controller.format(w));
         self.format_kept(w, F::Lease, F::Lease);
-        self.filesystems.iter().for_each(|filesystem| filesystem.format(w));
+        self.filesystems.iter().for_each(|filesystem| filesystem.format(w, view));
         self.interfaces.iter().for_each(|interface| interface.format(w, view));
         self.format_kept(w, F::Smartcard, F::Parallel);
         self.consoles.iter().for_each(|console| console.format(w, view));
         self.format_kept(w, F::Channel, F::Video);
-        self.host_devices.iter().for_each(|device| device.format(w));
+        self.host_devices.iter().for_each(|device| device.format(w, view));
         self.format_kept(w, F::RedirectedDevice, F::Vsock);
         w.close();
     }

@@ -27,7 +27,8 @@ const LIBVIRTS: &str = "/usr/share/libvirt/schemas/domain.rng";
 /// Documents sampled from each grammar.
 const SAMPLES: usize = 130;
 /// What our grammar has and libvirt's has not.
-const ADDITIONS: [&str; 5] = ["pids", "audit_read", "bpf", "checkpoint_restore", "perfmon"];
+const ADDITIONS: [&str; 7] =
+    ["pids", "isolation", "allow", "audit_read", "bpf", "checkpoint_restore", "perfmon"];
 
 /// Changed copies of each document; those that were not sampled have more.
 const CHANGES: usize = 4;

@@ -187,6 +187,9 @@ pub struct Domain {
     pub path: String,
 }
 
+/// Name, hardware address, and addresses with their types and prefixes.
+pub type LinkAddresses = (String, String, Vec<(i32, String, u32)>);
+
 impl PartialEq for Domain {
     fn eq(&self, other: &Self) -> bool {
         self.path == other.path
@@ -259,6 +262,28 @@ impl Domain {
     pub fn set_metadata(&self, what: (i32, &str, &str, &str), flags: u32) -> Result<(), Failure> {
         let (kind, text, key, uri) = what;
         self.call("SetMetadata", &(kind, text, key, uri, flags))
+    }
+
+    /// Adds a device; flag 1 as it runs, 2 as it will start next.
+    pub fn attach(&self, device: &str, flags: u32) -> Result<(), Failure> {
+        self.call("AttachDevice", &(device, flags))
+    }
+
+    pub fn detach(&self, device: &str, flags: u32) -> Result<(), Failure> {
+        self.call("DetachDevice", &(device, flags))
+    }
+
+    pub fn update(&self, device: &str, flags: u32) -> Result<(), Failure> {
+        self.call("UpdateDevice", &(device, flags))
+    }
+
+    /// Names, hardware addresses, and addresses with their types and prefixes.
+    pub fn interface_addresses(
+        &self,
+        source: u32,
+        flags: u32,
+    ) -> Result<Vec<LinkAddresses>, Failure> {
+        self.call("InterfaceAddresses", &(source, flags))
     }
 
     pub fn property<T: TryFrom<OwnedVariant>>(&self, name: &str) -> T {

@@ -38,6 +38,10 @@ impl Document {
         }
     }
 
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     pub fn uuid(mut self, uuid: &str) -> Self {
         self.uuid = Some(uuid.to_owned());
         self

@@ -23,6 +23,10 @@ pub enum Step {
     ExecEnded(u64),
     /// `MetadataChange` with libvirt's number and the name space.
     Metadata(i32, String),
+    /// `DeviceAdded` with its name.
+    DeviceAdded(String),
+    /// `DeviceRemoved` with its name.
+    DeviceRemoved(String),
 }
 
 impl Step {
@@ -115,6 +119,14 @@ fn read(signal: &zbus::Message) -> Option<(String, Step)> {
         "MetadataChange" => {
             let (kind, uri) = signal.body().deserialize().unwrap();
             Some((header.path()?.to_string(), Step::Metadata(kind, uri)))
+        }
+        "DeviceAdded" => {
+            let name = signal.body().deserialize().unwrap();
+            Some((header.path()?.to_string(), Step::DeviceAdded(name)))
+        }
+        "DeviceRemoved" => {
+            let name = signal.body().deserialize().unwrap();
+            Some((header.path()?.to_string(), Step::DeviceRemoved(name)))
         }
         "Reboot" => Some((header.path()?.to_string(), Step::Reboot)),
         _ => None,

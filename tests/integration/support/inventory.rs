@@ -84,7 +84,9 @@ fn belongs(scope: &Scope<'_>, process: &Path, own_mounts: &Path) -> Option<bool>
         return Some(false);
     }
     if Some(parent) == scope.daemon {
-        return Some(true);
+        // It is the next such supervisor, about to be executed, as long as it is the daemon's program.
+        let program = fs::read_link(format!("/proc/{parent}/exe")).ok();
+        return Some(link("exe").is_none_or(|it| Some(it) != program));
     }
     if state == "Z" || state == "X" {
         // Its parent is not ours, and nothing but its exit status is left.

@@ -10,9 +10,11 @@ pub mod facts;
 pub mod host;
 pub mod inventory;
 pub mod libvirt;
+pub mod loops;
 pub mod network;
 pub mod nsvirsh;
 pub mod process;
+pub mod shell;
 pub mod tree;
 
 pub use bus::{Bus, Domain, Failure};

@@ -1,6 +1,8 @@
 //! The commands, by what they are about.
 
+pub(crate) mod attach;
 pub(crate) mod console;
+pub(crate) mod device;
 pub(crate) mod document;
 pub(crate) mod edit;
 pub(crate) mod event;

@@ -1,16 +1,16 @@
 //! The rows of the table of commands.
 
-use super::{Command, Group, Hint, Kind, Opt};
+use super::{Command, Group, Hint, Kind, Opt, devices};
 use crate::cmd;
 use crate::outcome::Outcome;
 use crate::parse::Args;
 use crate::shell::Shell;
 
-const fn flag(name: &'static str, help: &'static str) -> Opt {
+pub(super) const fn flag(name: &'static str, help: &'static str) -> Opt {
     Opt { name, kind: Kind::Flag, help, hint: Hint::None }
 }
 
-const fn opt(name: &'static str, kind: Kind, hint: Hint, help: &'static str) -> Opt {
+pub(super) const fn opt(name: &'static str, kind: Kind, hint: Hint, help: &'static str) -> Opt {
     Opt { name, kind, help, hint }
 }
 
@@ -18,7 +18,7 @@ const fn domain(help: &'static str) -> Opt {
     opt("domain", Kind::Data, Hint::Domain, help)
 }
 
-const DOMAIN: Opt = domain("id, uuid or name of the domain");
+pub(super) const DOMAIN: Opt = domain("id, uuid or name of the domain");
 const FILE: Opt = opt("file", Kind::Data, Hint::File, "file with the domain's XML");
 const MODE: Opt = opt(
     "mode",
@@ -26,9 +26,9 @@ const MODE: Opt = opt(
     Hint::Words(&["acpi", "agent", "initctl", "signal", "paravirt"]),
     "ways to try, joined by commas: acpi|agent|initctl|signal|paravirt",
 );
-const LIVE: Opt = flag("live", "of the domain as it runs");
-const CONFIG: Opt = flag("config", "of the definition, for the next start");
-const CURRENT: Opt = flag("current", "of the domain as it runs, else of the definition");
+pub(super) const LIVE: Opt = flag("live", "of the domain as it runs");
+pub(super) const CONFIG: Opt = flag("config", "of the definition, for the next start");
+pub(super) const CURRENT: Opt = flag("current", "of the domain as it runs, else of the definition");
 const FORMATS: &[&str] = &["lxc-tools"];
 const CONSOLE: Opt = flag("console", "attach to the console once it runs");
 const AUTODESTROY: Opt = flag("autodestroy", "destroy the domain when nsvirsh ends");
@@ -36,7 +36,7 @@ const PAUSED: Opt = flag("paused", "ask for a start in paused state");
 const VALIDATE: Opt = flag("validate", "check the XML against the schema");
 
 /// A row without the parts that only some have.
-const fn row(
+pub(super) const fn row(
     name: &'static str,
     summary: &'static str,
     description: &'static str,
@@ -61,6 +61,9 @@ pub(crate) static GROUPS: &[Group] = &[
 ];
 
 static MANAGEMENT: &[Command] = &[
+    devices::ATTACH_DEVICE,
+    devices::ATTACH_DISK,
+    devices::ATTACH_INTERFACE,
     row(
         "autostart",
         "start a domain together with the host, or no longer",
@@ -118,6 +121,10 @@ static MANAGEMENT: &[Command] = &[
         &[DOMAIN, flag("graceful", "give up rather than kill what does not end on its own")],
         cmd::lifecycle::destroy,
     ),
+    devices::DETACH_DEVICE,
+    devices::DETACH_ALIAS,
+    devices::DETACH_DISK,
+    devices::DETACH_INTERFACE,
     row(
         "domid",
         "id of a domain given by name or uuid",
@@ -293,6 +300,7 @@ static MANAGEMENT: &[Command] = &[
         ],
         cmd::lifecycle::undefine,
     ),
+    devices::UPDATE_DEVICE,
 ];
 
 static MONITORING: &[Command] = &[

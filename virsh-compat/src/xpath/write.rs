@@ -32,6 +32,12 @@ impl<'a, 'd> Writer<'a, 'd> {
         self.out
     }
 
+    /// One node with the layout it has.
+    pub(super) fn laid_out(mut self, node: NodeId) -> String {
+        self.node(node, None, &[]);
+        self.out
+    }
+
     /// `<nodes>` with copies of the nodes: attributes become its own, of several with one name the
     /// last stays.
     pub(super) fn wrapped(mut self, nodes: &[NodeId]) -> String {

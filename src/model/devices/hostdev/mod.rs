@@ -8,10 +8,11 @@ pub(super) use placement::{check as check_placement, drive, place};
 pub(super) use subsystem::pci_driver;
 pub use subsystem::{GuestReset, StartupPolicy, Subsystem, UsbDevice};
 
+use super::alias;
 use super::info::Place;
 use super::interface::{InterfaceAddress, Route, teaming, word};
 use crate::error::Result;
-use crate::model::shape;
+use crate::model::{View, shape};
 use crate::xml::{Element, Writer};
 
 /// A device of the host.
@@ -21,6 +22,8 @@ pub struct HostDevice {
     pub source: HostDeviceSource,
     /// What else is written of it, without effect on containers.
     kept: Vec<Element>,
+    /// The name in events and calls, as in `hostdev0`. Live only.
+    pub alias: Option<String>,
 }
 
 /// Which device of the host.
@@ -79,7 +82,7 @@ impl HostDevice {
         kept.extend(teaming(element)?);
         kept.extend(Place::BOOTABLE.read(element)?);
         source.on_bus().map_or(Ok(()), |device| device.check(element))?;
-        let device = Self { source, kept };
+        let device = Self { source, kept, alias: None };
         device.check_teaming(element)?;
         Ok(device)
     }
@@ -101,7 +104,7 @@ impl HostDevice {
         Ok(())
     }
 
-    pub(super) fn format(&self, w: &mut Writer) {
+    pub(super) fn format(&self, w: &mut Writer, view: View) {
         match &self.source {
             HostDeviceSource::Subsystem { managed, device, driver, attributes } => {
                 let mut all = vec![("mode", "subsystem"), ("type", device.kind())];
@@ -122,6 +125,7 @@ impl HostDevice {
                 routes.iter().for_each(|route| route.format(w));
             }
         }
+        alias::format(w, self.alias.as_deref(), view);
         self.kept.iter().for_each(|kept| shape::format(w, kept));
         w.close();
     }

@@ -24,7 +24,7 @@ impl MacAddress {
     }
 
     /// Six bytes in hexadecimal with one or two digits; white space may follow.
-    fn from_text(text: &str) -> Option<Self> {
+    pub fn from_text(text: &str) -> Option<Self> {
         let mut parts = text.trim_ascii_end().split(':');
         let mut octets = [0; 6];
         for octet in &mut octets {

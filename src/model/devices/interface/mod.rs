@@ -189,6 +189,12 @@ impl Interface {
         )))
     }
 
+    /// Its place on a machine's PCI bus.
+    pub(super) fn pci_place(&self) -> Option<&Element> {
+        let is_it = |it: &&Element| it.name == "address" && it.attr("type") == Some("pci");
+        self.kept.iter().find(is_it)
+    }
+
     pub(super) fn format(&self, w: &mut Writer, view: View) {
         let live = self.live.as_ref().filter(|_| view == View::Live);
         let mut attributes = vec![("type", self.source.kind())];
