@@ -47,6 +47,8 @@ _nsvirsh() {
     domxml-to-native:--xml) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     dumpxml:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
     edit:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    exec:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
+    lxc-enter-namespace:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
     metadata:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
     reboot:--domain) COMPREPLY=($(compgen -W "$(_nsvirsh_domains)" -- "$cur")); return ;;
     reboot:--mode) COMPREPLY=($(compgen -W "acpi agent initctl signal paravirt" -- "$cur")); return ;;
@@ -66,10 +68,10 @@ _nsvirsh() {
     domcapabilities:--virttype) COMPREPLY=($(compgen -W "lxc" -- "$cur")); return ;;
     domcapabilities:--emulatorbin) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     cd:--dir) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    help:--command) COMPREPLY=($(compgen -W "attach-device attach-disk attach-interface autostart console create define desc destroy detach-device detach-device-alias detach-disk detach-interface domid domname domuuid domxml-from-native domxml-to-native dumpxml edit metadata reboot resume shutdown start suspend ttyconsole undefine update-device dominfo domstate list event capabilities domcapabilities hostname nodeinfo uri version cd connect echo exit help pwd quit" -- "$cur")); return ;;
+    help:--command) COMPREPLY=($(compgen -W "attach-device attach-disk attach-interface autostart console create define desc destroy detach-device detach-device-alias detach-disk detach-interface domid domname domuuid domxml-from-native domxml-to-native dumpxml edit exec lxc-enter-namespace metadata reboot resume shutdown start suspend ttyconsole undefine update-device dominfo domstate list event capabilities domcapabilities hostname nodeinfo uri version cd connect echo exit help pwd quit" -- "$cur")); return ;;
     esac
     case $command in
-    '') COMPREPLY=($(compgen -W "attach-device attach-disk attach-interface autostart console create define desc destroy detach-device detach-device-alias detach-disk detach-interface domid domname domuuid domxml-from-native domxml-to-native dumpxml edit metadata reboot resume shutdown start suspend ttyconsole undefine update-device dominfo domstate list event capabilities domcapabilities hostname nodeinfo uri version cd connect echo exit help pwd quit --connect --debug --escape --help --log --quiet --readonly --timing --version" -- "$cur")) ;;
+    '') COMPREPLY=($(compgen -W "attach-device attach-disk attach-interface autostart console create define desc destroy detach-device detach-device-alias detach-disk detach-interface domid domname domuuid domxml-from-native domxml-to-native dumpxml edit exec lxc-enter-namespace metadata reboot resume shutdown start suspend ttyconsole undefine update-device dominfo domstate list event capabilities domcapabilities hostname nodeinfo uri version cd connect echo exit help pwd quit --connect --debug --escape --help --log --quiet --readonly --timing --version" -- "$cur")) ;;
     attach-device) COMPREPLY=($(compgen -W "--domain --file --persistent --config --live --current --help $(_nsvirsh_domains)" -- "$cur")) ;;
     attach-disk) COMPREPLY=($(compgen -W "--domain --source --target --targetbus --driver --subdriver --iothread --cache --io --type --mode --sourcetype --serial --wwn --alias --rawio --address --multifunction --print-xml --source-protocol --source-host-name --source-host-transport --source-host-socket --persistent --config --live --current --help $(_nsvirsh_domains)" -- "$cur")) ;;
     attach-interface) COMPREPLY=($(compgen -W "--domain --type --source --target --mac --script --model --alias --inbound --outbound --persistent --config --live --current --print-xml --managed --source-mode --help $(_nsvirsh_domains)" -- "$cur")) ;;
@@ -90,6 +92,8 @@ _nsvirsh() {
     domxml-to-native) COMPREPLY=($(compgen -W "--format --domain --xml --help lxc-tools" -- "$cur")) ;;
     dumpxml) COMPREPLY=($(compgen -W "--domain --inactive --security-info --update-cpu --migratable --xpath --wrap --help $(_nsvirsh_domains)" -- "$cur")) ;;
     edit) COMPREPLY=($(compgen -W "--domain --skip-validate --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    exec) COMPREPLY=($(compgen -W "--domain --user --env --dir --tty --no-tty --command --help $(_nsvirsh_domains)" -- "$cur")) ;;
+    lxc-enter-namespace) COMPREPLY=($(compgen -W "--domain --noseclabel --cmd --help $(_nsvirsh_domains)" -- "$cur")) ;;
     metadata) COMPREPLY=($(compgen -W "--domain --uri --live --config --current --edit --key --set --remove --help $(_nsvirsh_domains)" -- "$cur")) ;;
     reboot) COMPREPLY=($(compgen -W "--domain --mode --help $(_nsvirsh_domains)" -- "$cur")) ;;
     resume) COMPREPLY=($(compgen -W "--domain --help $(_nsvirsh_domains)" -- "$cur")) ;;
@@ -113,7 +117,7 @@ _nsvirsh() {
     connect) COMPREPLY=($(compgen -W "--name --readonly --help" -- "$cur")) ;;
     echo) COMPREPLY=($(compgen -W "--shell --xml --split --err --string --help" -- "$cur")) ;;
     exit) COMPREPLY=($(compgen -W "--help" -- "$cur")) ;;
-    help) COMPREPLY=($(compgen -W "--command --help attach-device attach-disk attach-interface autostart console create define desc destroy detach-device detach-device-alias detach-disk detach-interface domid domname domuuid domxml-from-native domxml-to-native dumpxml edit metadata reboot resume shutdown start suspend ttyconsole undefine update-device dominfo domstate list event capabilities domcapabilities hostname nodeinfo uri version cd connect echo exit help pwd quit" -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W "--command --help attach-device attach-disk attach-interface autostart console create define desc destroy detach-device detach-device-alias detach-disk detach-interface domid domname domuuid domxml-from-native domxml-to-native dumpxml edit exec lxc-enter-namespace metadata reboot resume shutdown start suspend ttyconsole undefine update-device dominfo domstate list event capabilities domcapabilities hostname nodeinfo uri version cd connect echo exit help pwd quit" -- "$cur")) ;;
     pwd) COMPREPLY=($(compgen -W "--help" -- "$cur")) ;;
     quit) COMPREPLY=($(compgen -W "--help" -- "$cur")) ;;
     esac

@@ -31,14 +31,19 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Looks an account up in `/etc/passwd` and `/etc/group` of this process's root.
-    pub(super) fn find(account: Option<&Account>, maps: &IdMaps) -> Result<Self, Failure> {
+    /// Looks an account up in `/etc/passwd` and `/etc/group` of this process's root. `attempt` says
+    /// what it is wanted for.
+    pub(super) fn find(
+        account: Option<&Account>,
+        maps: &IdMaps,
+        attempt: &str,
+    ) -> Result<Self, Failure> {
         let Some(account) = account else {
             return Ok(Self::default());
         };
         let (passwd, group) = (read("/etc/passwd")?, read("/etc/group")?);
         let found = resolve(account, &passwd, &group).and_then(|it| it.check(maps).map(|()| it));
-        found.attempt("run init", "")
+        found.attempt(attempt, "")
     }
 
     /// Fails when the container has not all of the ids.
@@ -98,7 +103,9 @@ fn read(path: &str) -> Result<String, Failure> {
 /// The account in numbers, from the texts of `passwd(5)` and `group(5)`.
 fn resolve(account: &Account, passwd: &str, group: &str) -> io::Result<Identity> {
     let (uid, entry) = user(&account.user, passwd)?;
+    let own = entry.and_then(|user| user.group).unwrap_or_default();
     let gid = match number(&account.group) {
+        _ if account.group.is_empty() => own,
         Some(gid) => gid?,
         None => match entries(group, 3).find(|it| it.name == account.group) {
             Some(entry) => entry.id,
@@ -196,6 +203,9 @@ mod tests {
         assert_eq!(of("www", "+0").unwrap(), (33, 0, vec![0, 4, 8, 34]));
         assert_eq!(of("+33", "mail").unwrap(), (33, 8, vec![4, 8, 34]));
         assert_eq!(of("+0", "+0").unwrap(), (0, 0, vec![0, 10]));
+        // A user's own group, and root's for who has no entry.
+        assert_eq!(of("www", "").unwrap(), (33, 34, vec![4, 8, 34]));
+        assert_eq!(of("+5", "").unwrap(), (5, 0, vec![0]));
         // A name of digits is a name first, unless it has a plus.
         assert_eq!(of("1000", "10").unwrap(), (77, 10, vec![10, 78]));
         assert_eq!(of("+1000", "+10").unwrap(), (1000, 10, vec![10]));

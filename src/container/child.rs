@@ -7,22 +7,21 @@ use std::os::fd::{AsFd, OwnedFd};
 use nix::fcntl::OFlag;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{chdir, execve, sethostname, setsid};
 
 use super::account::Identity;
-use super::confine::confine;
 use super::links;
 use super::owners::Owners;
 use super::placement;
 use super::protocol::{self, Attempt, Failure};
+use super::restrict::restrict;
 use super::start::{self, Go, Prepared, Report};
 use super::tree::Tree;
 use super::user_namespace;
-use crate::plan::{MemoryPolicy, Plan};
-use crate::security::capabilities;
-use crate::sys::{fd, keyring, link, mempolicy, tty};
+use crate::plan::Plan;
+use crate::sys::{fd, link, tty};
 
 /// Turns this process into the container's init, or reports why it cannot and ends.
 ///
@@ -61,21 +60,12 @@ fn set_up(plan: &Plan, prepared: &Prepared, reporter: &OwnedFd) -> Result<Infall
     }
     umask(Mode::from_bits_truncate(0o022));
     links::set_up(plan, reporter)?;
-    let identity = Identity::find(plan.init.account.as_ref(), &plan.id_maps)?;
+    let identity = Identity::find(plan.init.account.as_ref(), &plan.id_maps, "run init")?;
     take_console(&identity)?;
     check_init(plan)?;
     chdir(plan.init.directory.as_str())
         .attempt("change to init's directory", &plan.init.directory)?;
-    if plan.linux32 {
-        crate::sys::set_linux32().attempt("become a 32-bit system", "")?;
-    }
-    take_memory_from(&plan.memory_policy)?;
-    reset_signals()?;
-    keyring::join_new_session().attempt("leave the session keyring", "")?;
-    capabilities::bound(plan.drop_capabilities).attempt("drop capabilities", "")?;
-    confine(plan)?;
-    identity.assume()?;
-    capabilities::drop(plan.drop_capabilities).attempt("drop capabilities", "")?;
+    restrict(plan, &identity)?;
     // Again, as changing ids forgets it; if the supervisor is gone already, the report fails.
     prctl::set_pdeathsig(Signal::SIGKILL).attempt("die with the supervisor", "")?;
     keep_only_standard(reporter)?;
@@ -126,22 +116,6 @@ fn check_init(plan: &Plan) -> Result<(), Failure> {
     std::fs::metadata(path)
         .map(drop)
         .attempt(&format!("find init path '{path}' relative to container root"), "")
-}
-
-fn take_memory_from(policy: &MemoryPolicy) -> Result<(), Failure> {
-    let set = match policy {
-        MemoryPolicy::Default => Ok(()),
-        MemoryPolicy::Interleave(nodes) => mempolicy::set(mempolicy::Policy::Interleave, nodes),
-        MemoryPolicy::Preferred(node) => mempolicy::set(mempolicy::Policy::Preferred, &[*node]),
-    };
-    set.attempt("take memory from the nodes of <numatune>", "")
-}
-
-/// Init starts with every signal unblocked and at its default, whatever this program does.
-fn reset_signals() -> Result<(), Failure> {
-    crate::sys::reset_signals().attempt("reset signals", "")?;
-    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
-        .attempt("unblock signals", "")
 }
 
 /// Everything above the standard three is the supervisor's or the host's: it goes. The reporter

@@ -49,6 +49,14 @@ impl Cause {
     }
 }
 
+/// A signal by its number, and its name if it has one.
+pub fn signal_text(number: i32) -> String {
+    match Signal::try_from(number) {
+        Ok(signal) => format!("signal {number} ({signal})"),
+        Err(_) => format!("signal {number}"),
+    }
+}
+
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Exit::Signal(number) | Exit::Dumped(number)) = self.exit else {
@@ -60,10 +68,7 @@ impl fmt::Display for End {
             Cause::Reboot => f.write_str("the container rebooted")?,
             Cause::PowerOff => f.write_str("the container powered off")?,
             Cause::Crash => {
-                write!(f, "init was killed by signal {number}")?;
-                if let Ok(signal) = Signal::try_from(number) {
-                    write!(f, " ({signal})")?;
-                }
+                write!(f, "init was killed by {}", signal_text(number))?;
             }
         }
         if matches!(self.exit, Exit::Dumped(_)) {

@@ -19,6 +19,9 @@
 //! Devices that come and go meanwhile are the daemon's to decide; it executes the program once more
 //! for each of them, as a [`helper`], and the supervisor goes on by the plan that follows ([`adopt`]).
 //!
+//! Whatever is executed in it later is put there by a process of its own ([`enter`]), and cut down to
+//! the rights of init in the same place ([`restrict`]).
+//!
 //! A failure anywhere before exec comes back as one [`protocol::Failure`] and leaves nothing: the
 //! mounts die with the child's namespace.
 
@@ -31,6 +34,8 @@ mod console;
 mod console_log;
 mod domain_log;
 mod ending;
+pub mod enter;
+mod entrant;
 mod guard;
 pub mod helper;
 mod links;
@@ -41,6 +46,7 @@ mod place;
 mod placement;
 pub mod protocol;
 mod restarts;
+mod restrict;
 mod start;
 mod superblock;
 pub mod supervisor;

@@ -12,10 +12,11 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub use super::ending::{Cause, End};
+pub use super::ending::{Cause, End, signal_text};
 use crate::sys;
 pub use crate::sys::pidfd::Exit;
 
+pub mod entry;
 pub mod task;
 
 /// Longest message, in bytes. The plan is not a message, it is read from a file.

@@ -67,7 +67,7 @@ pub(super) fn no_flags(flags: u32, function: &str) -> Result<(), Error> {
 }
 
 /// A terminal's size is 16 bits each way.
-fn limited(number: u32) -> Result<u16, Error> {
+pub(super) fn limited(number: u32) -> Result<u16, Error> {
     u16::try_from(number).map_err(|_| {
         Error::new(ErrorCode::InvalidArg, format!("a terminal of {number} rows or columns"))
     })

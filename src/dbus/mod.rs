@@ -10,6 +10,7 @@ mod bus;
 mod connect;
 mod console;
 mod domain;
+mod exec;
 mod fault;
 mod native;
 mod object;
@@ -25,7 +26,7 @@ use futures_util::StreamExt;
 use zbus::message::{Flags, Header, Type};
 use zbus::{Connection, Message, MessageStream};
 
-use crate::driver::Driver;
+use crate::driver::{Driver, Untold};
 use fault::Fault;
 use object::Object;
 
@@ -69,15 +70,28 @@ async fn answer(driver: Arc<Driver>, connection: Connection, call: Message) {
     let reply = match dispatch(&driver, &header, &call).await {
         Ok(reply) => reply,
         Err(fault) => match fault.reply(&header) {
-            Ok(reply) => reply,
+            Ok(reply) => reply.into(),
             Err(error) => return tracing::error!("cannot say what went wrong: {error}"),
         },
     };
     if header.primary().flags().contains(Flags::NO_REPLY_EXPECTED) {
         return;
     }
-    if let Err(error) = connection.send(&reply).await {
+    if let Err(error) = connection.send(&reply.message).await {
         tracing::warn!("cannot answer {:?}: {error}", header.sender());
+    }
+}
+
+/// A reply, and what must not be told before it is sent.
+struct Answer {
+    message: Message,
+    #[allow(dead_code, reason = "it is kept, and dropped")]
+    untold: Option<Untold>,
+}
+
+impl From<Message> for Answer {
+    fn from(message: Message) -> Self {
+        Self { message, untold: None }
     }
 }
 
@@ -86,7 +100,7 @@ async fn dispatch(
     driver: &Arc<Driver>,
     header: &Header<'_>,
     call: &Message,
-) -> Result<Message, Fault> {
+) -> Result<Answer, Fault> {
     let path = header.path().map_or("/", |path| path.as_str());
     let member = header.member().map_or("", |member| member.as_str());
     let object = Object::at(path).ok_or_else(|| Fault::UnknownObject(path.to_owned()))?;
@@ -99,7 +113,7 @@ async fn dispatch(
             _ => Fault::UnknownMethod(member.to_owned()),
         });
     };
-    match (interface, object) {
+    let reply = match (interface, object) {
         (connect::INTERFACE, _) => connect::call(driver, member, call).await,
         (native::INTERFACE, _) => native::call(driver, member, call).await,
         (domain::INTERFACE, Object::Domain(uuid)) => {
@@ -108,8 +122,12 @@ async fn dispatch(
         }
         (console::INTERFACE, Object::Domain(uuid)) => {
             let domain = driver.lookup_by_uuid(uuid)?;
+            if exec::has(member) {
+                return exec::call(driver, &domain, member, call).await;
+            }
             console::call(driver, &domain, member, call).await
         }
         _ => standard::call(driver, object, interface, member, call).await,
-    }
+    };
+    reply.map(Answer::from)
 }

@@ -5,7 +5,7 @@ use tokio::sync::broadcast::error::RecvError;
 use zbus::{Connection, Message, ObjectPath};
 
 use super::object::{CONNECT, domain_path};
-use super::{connect, console, domain};
+use super::{connect, console, domain, exec};
 use crate::driver::{Event, EventKind};
 
 /// Sends every event as its signal, in order, until the driver is gone.
@@ -45,6 +45,10 @@ fn signal(event: &Event) -> zbus::Result<Message> {
         }
         EventKind::End(end) => {
             Message::signal(path, console::INTERFACE, "Ended").build(&console::facts(end))
+        }
+        EventKind::ExecEnded { exec, exit } => {
+            Message::signal(path, console::INTERFACE, "ExecEnded")
+                .build(&(exec, exec::facts(*exit)))
         }
         EventKind::Metadata { kind, uri } => {
             Message::signal(path, domain::INTERFACE, "MetadataChange").build(&(kind, uri))

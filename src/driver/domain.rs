@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::exec::Execs;
 use super::lifecycle::{Operation, Standing, State, Transition, admit, not_running};
 use super::supervisor::Supervisor;
 use crate::cgroup::Group;
@@ -27,6 +28,8 @@ pub struct Domain {
     job: tokio::sync::Mutex<()>,
     snapshot: RwLock<Arc<Snapshot>>,
     run: Mutex<Option<Arc<Run>>>,
+    /// Programs that were executed in it.
+    pub(super) execs: Execs,
     ids: Mutex<IdMaps>,
 }
 
@@ -132,6 +135,7 @@ impl Domain {
             job: tokio::sync::Mutex::new(()),
             snapshot: RwLock::new(Arc::new(snapshot)),
             run: Mutex::new(None),
+            execs: Execs::default(),
             ids: Mutex::new(IdMaps::default()),
         }
     }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::lifecycle::Lifecycle;
-use crate::container::protocol::End;
+use crate::container::protocol::{End, Exit};
 
 /// Something that happened to a domain, in the order in which it happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,13 @@ pub enum EventKind {
     },
     /// Init ended, and how; before the step of the life cycle, or the reboot, that this is.
     End(End),
+    /// A program that was executed in it ended.
+    ExecEnded {
+        /// Its number.
+        exec: u64,
+        /// How it ended.
+        exit: Exit,
+    },
     /// Its title, description, or an element of its metadata was set or taken away.
     Metadata {
         /// libvirt's number (`virDomainMetadataType`).

@@ -71,6 +71,8 @@ pub enum Operation {
     Describe,
     /// Use something that is only there while it runs.
     UseLive,
+    /// Execute a program in it.
+    Enter,
     /// Init ended on its own.
     End,
     /// Init was killed.
@@ -172,6 +174,7 @@ pub fn admit(standing: Standing, operation: Operation) -> Result<Transition, Err
             | Op::Suspend
             | Op::Resume
             | Op::UseLive
+            | Op::Enter
             | Op::End
             | Op::Crash
             | Op::Fail,
@@ -179,6 +182,8 @@ pub fn admit(standing: Standing, operation: Operation) -> Result<Transition, Err
         ) => Err(not_running()),
 
         (Op::Shutdown | Op::Reboot | Op::UseLive, State::Running | State::Paused) => stay,
+        (Op::Enter, State::Running) => stay,
+        (Op::Enter, State::Paused) => denied("domain is paused, and nothing runs in it: resume it"),
         (Op::Destroy, State::Running | State::Paused) => stop(Lifecycle::Destroyed),
         (Op::End, State::Running | State::Paused) => stop(Lifecycle::ShutDown),
         (Op::Crash, State::Running | State::Paused) => stop(Lifecycle::Crashed),
@@ -230,6 +235,7 @@ mod tests {
             ResizeMaximum,
             Describe,
             UseLive,
+            Enter,
             End,
             Crash,
             Fail,

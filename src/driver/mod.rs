@@ -11,6 +11,8 @@ mod devices;
 mod domain;
 mod endings;
 mod event;
+mod exec;
+mod executor;
 mod helper;
 mod hooks;
 mod host;
@@ -41,12 +43,13 @@ mod tuning;
 mod vcpus;
 
 pub use crate::cgroup::{BlockUsage, CpuTime};
-pub use crate::container::protocol::{Cause, End, Exit};
+pub use crate::container::protocol::{Cause, End, Exit, signal_text};
 pub use crate::network::Traffic;
 pub use client::Client;
 pub use config::{Config, Paths, Profile, Sockets};
 pub use domain::{Domain, Snapshot};
 pub use event::{Event, EventKind};
+pub use exec::{Exec, Executed, Untold};
 pub use host::{Cache, Cell, Cpu, CpuMap, NodeInfo, Pages, Topology};
 pub use lifecycle::Lifecycle;
 pub use links::LinkAddresses;
@@ -58,6 +61,7 @@ pub use vcpus::Pins;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use tokio::sync::broadcast;
 use uuid::Uuid;
@@ -84,6 +88,8 @@ pub struct Driver {
     hooks: hooks::Hooks,
     registry: registry::Registry,
     events: broadcast::Sender<Event>,
+    /// The number of the last program executed in a container.
+    last_exec: AtomicU64,
     /// Held for the driver's life: one daemon per run directory.
     _lock: std::fs::File,
 }

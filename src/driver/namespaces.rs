@@ -1,7 +1,7 @@
-//! Namespaces that a container shares, opened before it starts.
+//! Namespaces: those that a container shares, opened before it starts, and those it has.
 //!
-//! They go to the supervisor as descriptors, so that what was found is what is entered: a name can
-//! be given away meanwhile, and the number of a process used again.
+//! What is shared goes to the supervisor as descriptors, so that what was found is what is entered: a
+//! name can be given away meanwhile, and the number of a process used again.
 
 use std::fs::File;
 use std::io;
@@ -11,6 +11,7 @@ use std::path::Path;
 
 use nix::libc;
 use nix::sched::CloneFlags;
+use nix::sys::stat::{fstat, stat};
 
 use super::domain::Domain;
 use super::lifecycle::{Operation, not_running};
@@ -20,7 +21,33 @@ use crate::model::{Domain as Document, Share, ShareSource};
 use crate::plan::{self, Namespace};
 use crate::sys::{namespace, pidfd};
 
+/// The namespaces of a process by their names in `/proc/PID/ns`, in the order in which libvirt
+/// hands them out and a process enters them; that of control groups, which libvirt has not, last.
+const ALL: [&str; 7] = ["user", "ipc", "uts", "net", "pid", "mnt", "cgroup"];
+
 impl Driver {
+    /// The namespaces of a container's init, each with its name, in the order to enter them. A user
+    /// namespace is among them only if it is not the daemon's own, which nobody can enter again.
+    pub fn named_namespaces(&self, domain: &Domain) -> Result<Vec<(&'static str, OwnedFd)>> {
+        domain.admit(Operation::UseLive)?;
+        let failed = |name: &str, cause| {
+            let what = format!("cannot open the {name} namespace of domain '{}'", domain.name);
+            Error::system(what, cause)
+        };
+        let run = domain.run()?;
+        let init = run.init().ok_or_else(|| {
+            Error::new(ErrorCode::OperationInvalid, "Init pid is not yet available")
+        })?;
+        let open = |name: &'static str| -> Result<Option<(&'static str, OwnedFd)>> {
+            let namespace = init.pid.try_into().map_err(io::Error::other);
+            let namespace = namespace.and_then(|pid| of_process(pid, &init.pidfd, name));
+            let namespace = namespace.map_err(|e| failed(name, e))?;
+            let is_own = name == "user" && is_own(&namespace).map_err(|e| failed(name, e))?;
+            Ok((!is_own).then_some((name, namespace)))
+        };
+        ALL.into_iter().filter_map(|name| open(name).transpose()).collect()
+    }
+
     /// Opens what a document shares, in the order of the plan.
     pub(super) fn open_shared(&self, document: &Document) -> Result<Vec<OwnedFd>> {
         let shared = plan::shared_namespaces(document).into_iter();
@@ -60,7 +87,7 @@ impl Driver {
                     Error::new(ErrorCode::InvalidArg, detail)
                 })?;
                 let process = pidfd::open(pid).map_err(|e| failed(kind, value, e))?;
-                of_process(pid, &process, kind).map_err(|e| failed(kind, value, e))
+                of_process(pid, &process, kind.file()).map_err(|e| failed(kind, value, e))
             }
             ShareSource::Name if *value == document.name => Err(Error::new(
                 ErrorCode::OperationInvalid,
@@ -74,7 +101,7 @@ impl Driver {
                 let run = self.registry.by_name(value)?.run().map_err(|_| not_yet())?;
                 let init = run.init().ok_or_else(not_yet)?;
                 let pid = init.pid.try_into().map_err(|_| not_yet())?;
-                of_process(pid, &init.pidfd, kind).map_err(|e| failed(kind, value, e))
+                of_process(pid, &init.pidfd, kind.file()).map_err(|e| failed(kind, value, e))
             }
             ShareSource::None => Err(Error::new(ErrorCode::InternalError, "nothing is shared")),
         }
@@ -82,10 +109,16 @@ impl Driver {
 }
 
 /// A namespace of a process: if the process is there afterwards, it is the one.
-fn of_process(pid: i32, process: &impl AsFd, kind: Namespace) -> io::Result<OwnedFd> {
-    let namespace = File::open(format!("/proc/{pid}/ns/{}", kind.file()))?;
+fn of_process(pid: i32, process: &impl AsFd, kind: &str) -> io::Result<OwnedFd> {
+    let namespace = File::open(format!("/proc/{pid}/ns/{kind}"))?;
     pidfd::send_signal(process.as_fd(), 0)?;
     Ok(namespace.into())
+}
+
+/// Whether a user namespace is the one of this process.
+fn is_own(namespace: &OwnedFd) -> io::Result<bool> {
+    let (own, other) = (stat("/proc/self/ns/user")?, fstat(namespace)?);
+    Ok((own.st_dev, own.st_ino) == (other.st_dev, other.st_ino))
 }
 
 /// A network namespace that has a name, as `ip netns` gives it one.
@@ -134,8 +167,8 @@ mod tests {
         child.wait().unwrap();
         // Its number is somebody else's.
         let other = std::process::id().try_into().unwrap();
-        assert!(of_process(other, &process, Namespace::Uts).is_err());
+        assert!(of_process(other, &process, "uts").is_err());
         let own = pidfd::open(other).unwrap();
-        of_process(other, &own, Namespace::Uts).unwrap();
+        of_process(other, &own, "uts").unwrap();
     }
 }

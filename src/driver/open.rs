@@ -63,6 +63,7 @@ impl Driver {
             hooks: Hooks::new(paths.hooks()),
             registry: registry::Registry::default(),
             events: broadcast::Sender::new(EVENT_BACKLOG),
+            last_exec: 0.into(),
             _lock: lock,
         });
         super::remove(driver.store.overlays_set_aside());

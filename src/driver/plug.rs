@@ -305,7 +305,7 @@ pub(super) async fn plan_of(run: &Run) -> Result<Plan> {
 }
 
 fn written(bytes: &[u8]) -> Result<OwnedFd> {
-    super::supervisor::in_memory(c"nsvirt-change", bytes)
+    crate::sys::fd::in_memory(c"nsvirt-change", bytes)
         .map_err(|e| Error::system("cannot hand over a change of the container", e))
 }
 

@@ -294,6 +294,7 @@ impl Driver {
         run.supervisor.process.kill()?;
         run.supervisor.process.ended().await;
         run.supervisor.process.reap();
+        domain.execs.end().await;
         self.clear_host(domain, &run.group, Some(run.supervisor.pid), live).await
     }
 

@@ -1,8 +1,7 @@
 //! The daemon's end of one supervisor: its process and its socket.
 
-use std::ffi::CStr;
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Seek};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -11,7 +10,6 @@ use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, socketpair, sockopt,
 };
@@ -125,7 +123,7 @@ impl Supervisor {
         shared: &[OwnedFd],
     ) -> Result<()> {
         let in_memory = |name, bytes: &[u8]| {
-            in_memory(name, bytes).map_err(|e| Error::system("cannot hand over a plan", e))
+            fd::in_memory(name, bytes).map_err(|e| Error::system("cannot hand over a plan", e))
         };
         let plan = serde_json::to_vec(plan).map_err(|e| Error::new(ErrorCode::InternalError, e))?;
         let plan = in_memory(c"nsvirt-plan", &plan)?;
@@ -342,12 +340,4 @@ fn peer(socket: &OwnedFd) -> io::Result<Option<(u32, Process)>> {
     let mut fds = [PollFd::new(socket.as_fd(), PollFlags::empty())];
     let hung_up = poll(&mut fds, PollTimeout::ZERO)? != 0;
     Ok((!hung_up).then_some((pid, process)))
-}
-
-/// A file without a name, positioned at its start.
-pub(super) fn in_memory(name: &CStr, bytes: &[u8]) -> io::Result<OwnedFd> {
-    let mut file = File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC)?);
-    file.write_all(bytes)?;
-    file.rewind()?;
-    Ok(file.into())
 }

@@ -599,6 +599,6 @@ pub struct ConsoleLog {
 pub struct Account {
     /// The user.
     pub user: String,
-    /// The group.
+    /// The group; the user's own where it is empty.
     pub group: String,
 }

@@ -190,7 +190,7 @@ fn is_about(callback: &Callback, event: &Event) -> bool {
         EventKind::DeviceRemoved { .. } => DEVICE_REMOVED,
         EventKind::Metadata { .. } => METADATA_CHANGE,
         // libvirt's clients know what follows it.
-        EventKind::End(_) => return false,
+        EventKind::End(_) | EventKind::ExecEnded { .. } => return false,
     };
     callback.event == number && callback.object.is_none_or(|object| object == event.uuid)
 }
@@ -231,7 +231,7 @@ fn message(
             | EventKind::Metadata { .. },
             None,
         )
-        | (EventKind::End(_), _) => return Ok(None),
+        | (EventKind::End(_) | EventKind::ExecEnded { .. }, _) => return Ok(None),
     };
     packet.map(Some)
 }

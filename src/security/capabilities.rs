@@ -10,7 +10,7 @@ use crate::sys::caps;
 /// Makes sure that nothing this process executes has the capabilities of `mask` (bit N is
 /// capability N, `capabilities(7)`) again, and that nothing inherits any.
 pub fn bound(mask: u64) -> io::Result<()> {
-    caps::bound(mask, caps::last()?)
+    caps::bound(mask)
 }
 
 /// Drops the capabilities of `mask` that this process has.

@@ -20,20 +20,21 @@ struct Word {
 
 const VERSION_3: u32 = 0x2008_0522;
 
-/// The highest capability the running kernel knows.
-pub fn last() -> io::Result<u32> {
-    let text = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap")?;
-    text.trim().parse().map_err(io::Error::other)
+/// Whether the running kernel knows a capability. `/proc` would say it as well, but in a container
+/// that is the container's.
+fn is_known(capability: u32) -> bool {
+    // SAFETY: integers only; fails for a number that is none.
+    unsafe { libc::prctl(libc::PR_CAPBSET_READ, capability, 0, 0, 0) >= 0 }
 }
 
 /// Takes the capabilities in `mask` (bit N is capability N) out of the bounding set of this process,
-/// and all out of its ambient set, `last` being the kernel's highest.
-pub fn bound(mask: u64, last: u32) -> io::Result<()> {
+/// and all out of its ambient set.
+pub fn bound(mask: u64) -> io::Result<()> {
     // SAFETY: integers only; clears the ambient set.
     let cleared =
         unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
     super::check(cleared.into())?;
-    for capability in (0..=last.min(63)).filter(|number| mask & (1 << number) != 0) {
+    for capability in (0..64).take_while(|it| is_known(*it)).filter(|it| mask & (1 << it) != 0) {
         // SAFETY: integers only.
         let result = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
         super::check(result.into())?;

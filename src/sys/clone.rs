@@ -19,21 +19,23 @@ pub enum Side {
     Child,
 }
 
-/// Clones this process as `fork` would, into the namespaces of `flags` (`CLONE_NEW*`).
+/// Clones this process as `fork` would, into the namespaces of `flags` (`CLONE_NEW*`); with
+/// `CLONE_PARENT` it becomes a sibling, which its parent waits for.
 ///
 /// `cgroup` is the directory of a cgroup v2 to be born in (`CLONE_INTO_CGROUP`), which is far
 /// cheaper than a later migration. The process must have one thread only: the child gets a copy
 /// of the memory as it is, locks held by other threads included, so this refuses otherwise.
 pub fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Side> {
-    if thread_count()? != 1 {
-        return Err(io::Error::other("clone from a process with several threads"));
-    }
+    check_one_thread()?;
     let mut pidfd: RawFd = -1;
     // SAFETY: clone_args is plain integers; all zero is its documented neutral value.
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
     args.flags = flags | libc::CLONE_PIDFD as u64;
     args.pidfd = std::ptr::from_mut(&mut pidfd) as u64;
-    args.exit_signal = libc::SIGCHLD as u64;
+    // A sibling ends as its creator does, which the kernel wants left unsaid.
+    if flags & libc::CLONE_PARENT as u64 == 0 {
+        args.exit_signal = libc::SIGCHLD as u64;
+    }
     if let Some(cgroup) = cgroup {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = cgroup.as_raw_fd() as u64;
@@ -51,9 +53,12 @@ pub fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Side> {
     Ok(Side::Parent { pid: pid as i32, pidfd })
 }
 
-/// Threads of this process: `/proc/self/task` has one entry each, and a directory's link count is
-/// two more than its subdirectories.
-fn thread_count() -> io::Result<u64> {
-    use std::os::unix::fs::MetadataExt;
-    Ok(std::fs::metadata("/proc/self/task")?.nlink().saturating_sub(2))
+/// Fails for a process with several threads, which may not unshare the memory they have in common
+/// (`unshare(2)`); with one, that has no effect. `/proc` cannot be asked by a process that is in
+/// another one's mount namespace.
+fn check_one_thread() -> io::Result<()> {
+    // SAFETY: integers only; for a single thread CLONE_THREAD changes nothing.
+    super::check(unsafe { libc::unshare(libc::CLONE_THREAD) }.into())
+        .map(drop)
+        .map_err(|_| io::Error::other("clone from a process with several threads"))
 }

@@ -1,8 +1,11 @@
 //! Descriptors: close them by range, and hand them to another process over a socket.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::ffi::CStr;
+use std::fs::File;
+use std::io::{self, IoSlice, IoSliceMut, Seek, Write};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 
 /// Closes every descriptor above 2 (`close_range(2)`): what a parent left open by mistake.
@@ -25,6 +28,14 @@ pub fn close_except(keep: BorrowedFd<'_>) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A file without a name that holds these bytes, positioned at its start (`memfd_create(2)`).
+pub fn in_memory(name: &CStr, bytes: &[u8]) -> io::Result<OwnedFd> {
+    let mut file = File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file.into())
 }
 
 /// Sends one message (a packet of a `SOCK_SEQPACKET` socket) with descriptors attached.

@@ -30,7 +30,8 @@ fn calls(host: &Host) -> Vec<String> {
 
 fn call(domain: &str, operation: &str, id: Option<u32>) -> String {
     let id = id.map_or_else(String::new, |id| format!(" id='{id}'"));
-    format!("lxc {domain} {operation} - <domain type='lxc'{id}>")
+    let scope = "xmlns:nsvirt='urn:nsvirt:domain:1.0'";
+    format!("lxc {domain} {operation} - <domain type='lxc'{id} {scope}>")
 }
 
 #[test]

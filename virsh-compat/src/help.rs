@@ -15,6 +15,7 @@ pub(crate) fn synopsis(command: &Command) -> String {
             Kind::Text | Kind::Named | Kind::Number => {
                 write!(line, " [--{name} <{}>]", opt.kind.placeholder())
             }
+            Kind::Many => write!(line, " [--{name} <string>]..."),
             Kind::Rest => write!(line, " [[--{name}] <string>]..."),
         };
     }
@@ -27,7 +28,7 @@ pub(crate) fn label(opt: &Opt) -> String {
     match opt.kind {
         Kind::Flag => format!("--{name}"),
         Kind::Data | Kind::Rest => format!("[--{name}] <string>"),
-        Kind::Text | Kind::Named | Kind::Number => {
+        Kind::Text | Kind::Named | Kind::Many | Kind::Number => {
             format!("--{name} <{}>", opt.kind.placeholder())
         }
     }

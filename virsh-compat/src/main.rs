@@ -20,6 +20,7 @@ mod parse;
 mod prompt;
 mod relay;
 mod shell;
+mod streams;
 mod table;
 mod terminal;
 mod xml;
@@ -46,7 +47,11 @@ fn main() -> ExitCode {
         Ok(start) => run(&mut shell, &start),
     };
     shell.flush();
-    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    match shell.status {
+        _ if good => ExitCode::SUCCESS,
+        Some(status) => status.into(),
+        None => ExitCode::FAILURE,
+    }
 }
 
 fn run(shell: &mut Shell, start: &Start<'_>) -> bool {

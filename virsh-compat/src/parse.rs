@@ -99,7 +99,7 @@ fn named(
         }
         return Err(format!("command '{}' doesn't support option --{name}", command.name));
     };
-    if args.has(opt.name) && opt.kind != Kind::Rest {
+    if args.has(opt.name) && !matches!(opt.kind, Kind::Rest | Kind::Many) {
         return Err(format!("option --{name} already seen"));
     }
     let text = match (opt.kind, inline) {

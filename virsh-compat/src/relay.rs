@@ -139,7 +139,7 @@ fn split_at_escape(typed: &[u8], escape: u8) -> Option<(&[u8], &[u8])> {
 }
 
 /// None at the end: of the file, or of the container behind the terminal.
-fn receive(fd: BorrowedFd<'_>) -> Result<Option<Vec<u8>>, Errno> {
+pub(crate) fn receive(fd: BorrowedFd<'_>) -> Result<Option<Vec<u8>>, Errno> {
     let mut chunk = vec![0; CHUNK];
     match rustix::io::read(fd, &mut chunk) {
         Ok(0) | Err(Errno::IO | Errno::CONNRESET) => Ok(None),
@@ -153,7 +153,7 @@ fn receive(fd: BorrowedFd<'_>) -> Result<Option<Vec<u8>>, Errno> {
 }
 
 /// Writes what can be written now; false if the other end is gone.
-fn send(fd: BorrowedFd<'_>, bytes: &mut Vec<u8>) -> Result<bool, Errno> {
+pub(crate) fn send(fd: BorrowedFd<'_>, bytes: &mut Vec<u8>) -> Result<bool, Errno> {
     if bytes.is_empty() {
         return Ok(true);
     }
@@ -194,7 +194,7 @@ impl Drop for NonBlocking<'_> {
 }
 
 /// Signals, turned into a readable descriptor and flags that say which.
-struct Signals {
+pub(crate) struct Signals {
     wake: UnixStream,
     winch: Arc<AtomicBool>,
     deadly: Arc<AtomicUsize>,
@@ -202,7 +202,7 @@ struct Signals {
 }
 
 impl Signals {
-    fn watch() -> io::Result<Self> {
+    pub(crate) fn watch() -> io::Result<Self> {
         let (wake, writer) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         let (winch, deadly) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
@@ -222,10 +222,21 @@ impl Signals {
     }
 
     /// Whether the size changed since the last call; empties the pipe.
-    fn resized(&self) -> bool {
+    pub(crate) fn resized(&self) -> bool {
         let mut sink = [0; 64];
         while matches!((&self.wake).read(&mut sink), Ok(count) if count > 0) {}
         self.winch.swap(false, Ordering::Relaxed)
+    }
+
+    /// Readable when there was a signal.
+    pub(crate) fn wake(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+
+    /// The last deadly signal, once.
+    pub(crate) fn take(&self) -> Option<i32> {
+        let number = self.deadly.swap(0, Ordering::Relaxed);
+        i32::try_from(number).ok().filter(|number| *number != 0)
     }
 
     fn fatal(&self) -> Option<i32> {

@@ -25,6 +25,9 @@ pub(crate) struct Shell {
     pub(crate) escape: Escape,
     /// Whether commands are typed at a prompt.
     pub(crate) interactive: bool,
+    /// The exit status of a program that was executed, which becomes this one's; what it printed is
+    /// all there is to print.
+    pub(crate) status: Option<u8>,
     /// Set by `quit`.
     pub(crate) done: bool,
     bus: Option<Bus>,
@@ -41,6 +44,7 @@ impl Shell {
             timing: false,
             escape: Escape::default(),
             interactive: false,
+            status: None,
             done: false,
             bus: None,
             out: io::BufWriter::new(io::stdout()),
@@ -150,6 +154,7 @@ impl Shell {
 
     fn run(&mut self, args: &Args) -> bool {
         let started = Instant::now();
+        self.status = None;
         let mut outcome = if args.command.connects { self.connect() } else { Ok(()) };
         if outcome.is_ok() {
             outcome = (args.command.run)(self, args);
@@ -163,7 +168,7 @@ impl Shell {
         if self.timing {
             let millis = started.elapsed().as_secs_f64() * 1000.0;
             self.print(format_args!("\n(Time: {millis:.3} ms)\n\n"));
-        } else {
+        } else if self.status.is_none() {
             self.remark("\n");
         }
         outcome.is_ok()

@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Text,
     /// A text that may be given, by name only.
     Named,
+    /// A text that may be given, by name only, as often as wanted.
+    Many,
     /// A number that may be given, by name or by position.
     Number,
     /// All remaining words, or by name as often as wanted.
@@ -31,7 +33,7 @@ pub(crate) enum Kind {
 impl Kind {
     /// Whether a word without a name can be its argument.
     pub(crate) fn is_positional(self) -> bool {
-        !matches!(self, Self::Flag | Self::Named)
+        !matches!(self, Self::Flag | Self::Named | Self::Many)
     }
 
     /// The word that stands for the argument in help and errors.

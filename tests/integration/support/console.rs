@@ -37,6 +37,11 @@ impl Console {
         }
     }
 
+    /// Changes the size of the terminal.
+    pub fn resize(&self, rows: u16, columns: u16) {
+        nsvirt::sys::tty::set_size(self.terminal.as_fd(), rows, columns).unwrap();
+    }
+
     pub fn type_line(&mut self, line: &str) {
         self.terminal.write_all(format!("{line}\n").as_bytes()).unwrap();
     }

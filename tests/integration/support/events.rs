@@ -19,6 +19,8 @@ pub enum Step {
     Reboot,
     /// `Ended`, with its sentence; of [`Events::ends`] only.
     Ended(String),
+    /// `ExecEnded`, with the program's number; of [`Events::ends`] only.
+    ExecEnded(u64),
     /// `MetadataChange` with libvirt's number and the name space.
     Metadata(i32, String),
     /// `DeviceAdded` with its name.
@@ -49,7 +51,7 @@ impl Events {
         Self::read_by(connection, read)
     }
 
-    /// How init ended, and nothing else.
+    /// How init and other programs ended, and nothing else.
     pub fn ends(connection: &Connection) -> Self {
         Self::read_by(connection, read_end)
     }
@@ -94,6 +96,10 @@ impl Events {
 
 fn read_end(signal: &zbus::Message) -> Option<(String, Step)> {
     let header = signal.header();
+    if header.member()?.as_str() == "ExecEnded" {
+        let (exec, _): (u64, HashMap<String, OwnedVariant>) = signal.body().deserialize().unwrap();
+        return Some((header.path()?.to_string(), Step::ExecEnded(exec)));
+    }
     if header.member()?.as_str() != "Ended" {
         return None;
     }

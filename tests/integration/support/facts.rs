@@ -23,12 +23,16 @@ impl Facts {
     pub fn read(domain: &Domain) -> Self {
         let mut console = domain.console();
         console.wait_for("probe-begin\r\n");
-        let text = console.wait_for("probe-end\r\n");
+        Self::parse(&console.wait_for("probe-end\r\n").replace('\r', ""))
+    }
+
+    /// What a probe has printed between its first and its last line.
+    pub fn parse(text: &str) -> Self {
         let pair = |line: &str| {
             let (key, value) = line.split_once('=').unwrap_or_else(|| panic!("{line:?}"));
             (key.to_owned(), value.to_owned())
         };
-        Self(text.split_terminator("\r\n").map(pair).collect())
+        Self(text.lines().map(pair).collect())
     }
 
     /// All values of a key.

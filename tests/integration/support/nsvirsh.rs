@@ -4,8 +4,10 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+
+use super::Console;
 
 /// What a command printed, and whether its exit status is 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +78,30 @@ impl Nsvirsh {
 
     pub fn run(&self, arguments: &[&str]) -> Said {
         self.command(arguments).output().unwrap().into()
+    }
+
+    /// Runs it with this input, and gives its exit status as well.
+    pub fn feed(&self, arguments: &[&str], input: &str) -> (Said, Option<i32>) {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_owned());
+        let fed = std::thread::spawn(move || stdin.write_all(input.as_bytes()).unwrap());
+        let output = child.wait_with_output().unwrap();
+        fed.join().unwrap();
+        let status = output.status.code();
+        (output.into(), status)
+    }
+
+    /// Runs it on a terminal of this size: the other side, and the process.
+    pub fn on_terminal(&self, arguments: &[&str], rows: u16, columns: u16) -> (Console, Child) {
+        let size = nix::pty::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        let terminal = nix::pty::openpty(&size, None).unwrap();
+        let side = || Stdio::from(terminal.slave.try_clone().unwrap());
+        let mut command = self.command(arguments);
+        command.stdin(side()).stdout(side()).stderr(side()).env("TERM", "vt220");
+        let child = command.spawn().unwrap();
+        (Console::new(terminal.master), child)
     }
 
     /// Runs it on a terminal and answers each of its questions with a key.

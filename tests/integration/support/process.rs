@@ -53,12 +53,18 @@ pub fn readable(fd: std::os::fd::BorrowedFd<'_>) -> bool {
     }
 }
 
+/// The children of a process, whichever of its threads has them.
+pub fn children(pid: u32) -> Vec<u32> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let files = threads.map(|thread| thread.unwrap().path().join("children"));
+    let texts: Vec<_> = files.filter_map(|file| std::fs::read_to_string(file).ok()).collect();
+    texts.iter().flat_map(|it| it.split_whitespace()).map(|it| it.parse().unwrap()).collect()
+}
+
 /// The one child that a process has.
 pub fn only_child(pid: u32) -> u32 {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-    let children: Vec<u32> = text.split_whitespace().map(|it| it.parse().unwrap()).collect();
-    match children[..] {
+    match children(pid)[..] {
         [child] => child,
-        _ => panic!("process {pid} has the children {children:?}, not one"),
+        ref children => panic!("process {pid} has the children {children:?}, not one"),
     }
 }

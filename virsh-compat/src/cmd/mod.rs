@@ -6,6 +6,7 @@ pub(crate) mod device;
 pub(crate) mod document;
 pub(crate) mod edit;
 pub(crate) mod event;
+pub(crate) mod exec;
 pub(crate) mod host;
 pub(crate) mod info;
 pub(crate) mod itself;

@@ -191,6 +191,34 @@ static MANAGEMENT: &[Command] = &[
         cmd::edit::edit,
     ),
     row(
+        "exec",
+        "execute a program in a domain",
+        "Executes a program in a container, with the rights of its init and no more. It gets a\n\
+         terminal of the container's if this is one, else pipes. The exit status is the program's,\n\
+         or 128 and the number of the signal that killed it. Signals go to the program.",
+        &[
+            DOMAIN,
+            opt("user", Kind::Named, Hint::None, "user, or user:group, by name or number"),
+            opt("env", Kind::Many, Hint::None, "NAME=value for its environment"),
+            opt("dir", Kind::Named, Hint::None, "its working directory"),
+            flag("tty", "give it a terminal"),
+            flag("no-tty", "give it pipes"),
+            opt("command", Kind::Rest, Hint::None, "the program and its arguments"),
+        ],
+        cmd::exec::exec,
+    ),
+    row(
+        "lxc-enter-namespace",
+        "execute a program in a domain, as root",
+        "Executes a program in a container, as root there, with the capabilities of its init.",
+        &[
+            DOMAIN,
+            flag("noseclabel", "accepted for scripts; the program's label is the container's"),
+            opt("cmd", Kind::Rest, Hint::None, "the program and its arguments"),
+        ],
+        cmd::exec::enter,
+    ),
+    row(
         "metadata",
         "show or set what a program keeps with a domain",
         "Prints the element of a name space, sets it, or takes it away.",
