@@ -24,6 +24,8 @@ use std::time::{Duration, Instant};
 use support::{Bus, DOMAIN, Daemon, Times, facts, run};
 
 const TURNS: usize = 30;
+/// What other runtimes call their container.
+const PEER: &str = "nsvirt-bench-peer";
 
 fn main() {
     let turns = std::env::args().skip(1).find_map(|it| it.parse().ok()).unwrap_or(TURNS);
@@ -69,12 +71,22 @@ fn whole(what: &str, turns: usize, mut act: impl FnMut()) {
     times.print(what);
 }
 
-/// Times of two commands in turn.
-fn in_turn(name: &str, turns: usize, up: impl Fn(), down: impl Fn()) {
+/// Times of two commands in turn, if the first can be done here at all.
+fn in_turn(name: &str, turns: usize, up: &mut Command, down: &mut Command) {
+    let tried = quiet(up).output().unwrap();
+    if !tried.status.success() {
+        let said = String::from_utf8_lossy(&tried.stderr);
+        return println!("{name} cannot do it here: {}", said.lines().next().unwrap_or_default());
+    }
+    let done = |command: &mut Command| {
+        let status = command.stderr(Stdio::null()).status().unwrap();
+        assert!(status.success(), "{command:?}: {status}");
+    };
+    done(quiet(down));
     let (mut starts, mut ends) = (Times::default(), Times::default());
     for _ in 0..turns {
-        starts.add(&up);
-        ends.add(&down);
+        starts.add(|| done(up));
+        ends.add(|| done(down));
     }
     starts.print(&format!("{name}: start"));
     ends.print(&format!("{name}: destroy"));
@@ -113,7 +125,7 @@ domain.undefine()
         println!("libvirt: NSVIRT_PEER_URI names none");
         return;
     };
-    let document = daemon.document("nsvirt-bench-peer", true);
+    let document = daemon.document(PEER, true);
     let output = Command::new("/usr/bin/python3")
         .args(["-c", SCRIPT, &uri, &document, &turns.to_string()])
         .stderr(Stdio::inherit())
@@ -143,17 +155,11 @@ fn crun(directory: &Path, root: &Path, turns: usize) {
     spec["root"] = serde_json::json!({ "path": root.to_str().unwrap(), "readonly": false });
     fs::write(&config, spec.to_string()).unwrap();
     let manager = "--cgroup-manager=cgroupfs";
-    let quiet = |arguments: &[&str]| {
-        let mut command = Command::new("crun");
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let status = command.status().unwrap();
-        assert!(status.success(), "crun {arguments:?}: {status}");
-    };
     in_turn(
         "crun",
         turns,
-        || quiet(&[manager, "run", "--detach", "--bundle", bundle, "nsvirt-bench-peer"]),
-        || quiet(&[manager, "delete", "--force", "nsvirt-bench-peer"]),
+        Command::new("crun").args([manager, "run", "--detach", "--bundle", bundle, PEER]),
+        Command::new("crun").args([manager, "delete", "--force", PEER]),
     );
 }
 
@@ -170,7 +176,11 @@ fn lxc(directory: &Path, root: &Path, turns: usize) {
     in_turn(
         "lxc",
         turns,
-        || run("lxc-start", &["-n", "nsvirt-bench-peer", "-P", path, "-f", config]),
-        || run("lxc-stop", &["-k", "-n", "nsvirt-bench-peer", "-P", path]),
+        Command::new("lxc-start").args(["-n", PEER, "-P", path, "-f", config]),
+        Command::new("lxc-stop").args(["-k", "-n", PEER, "-P", path]),
     );
+}
+
+fn quiet(command: &mut Command) -> &mut Command {
+    command.stdin(Stdio::null()).stdout(Stdio::null())
 }

@@ -27,8 +27,7 @@ impl PidFiles {
     /// stays: libvirt's driver may have a domain of that name.
     pub(super) fn write(&self, name: &str, pid: u32) -> Result<()> {
         let Some(path) = self.path(name) else { return Ok(()) };
-        let is_taken = |other: u32| other != pid && is_there(other);
-        if let Some(other) = read(&path).filter(|other| is_taken(*other)) {
+        if let Some(other) = another(&path, Some(pid)) {
             tracing::warn!("{} is about process {other} and stays", path.display());
             return Ok(());
         }
@@ -38,10 +37,11 @@ impl PidFiles {
             .map_err(|e| Error::system(format!("cannot write {}", path.display()), e))
     }
 
-    /// Removes the file of a domain that has ended.
-    pub(super) fn remove(&self, name: &str, pid: u32) -> Result<()> {
+    /// Removes the file of a domain that has ended, whose process that was if that is known: also
+    /// one that the daemon was killed over.
+    pub(super) fn remove(&self, name: &str, pid: Option<u32>) -> Result<()> {
         let Some(path) = self.path(name) else { return Ok(()) };
-        if read(&path) != Some(pid) {
+        if another(&path, pid).is_some() {
             return Ok(());
         }
         match fs::remove_file(&path) {
@@ -51,6 +51,11 @@ impl PidFiles {
             _ => Ok(()),
         }
     }
+}
+
+/// The process that a file is about, if it is another and is there.
+fn another(path: &Path, pid: Option<u32>) -> Option<u32> {
+    read(path).filter(|other| Some(*other) != pid && is_there(*other))
 }
 
 /// Whether there is a process that has not ended: one that only waits for its parent has no program.
@@ -78,10 +83,13 @@ mod tests {
         files.write("web", own).unwrap();
         assert_eq!(read(&path), Some(own));
         files.write("web", nobody).unwrap();
-        files.remove("web", nobody).unwrap();
+        files.remove("web", Some(nobody)).unwrap();
         assert_eq!(read(&path), Some(own));
-        files.remove("web", own).unwrap();
-        files.remove("web", own).unwrap();
+        files.remove("web", Some(own)).unwrap();
+        files.remove("web", Some(own)).unwrap();
+        assert!(!path.exists());
+        fs::write(&path, "").unwrap();
+        files.remove("web", None).unwrap();
         assert!(!path.exists());
         fs::remove_dir(&directory).unwrap();
     }

@@ -318,7 +318,7 @@ impl Driver {
         let unlinked = Netlink::open()
             .and_then(|mut netlink| netlink.remove_noted(&files.link_note()))
             .map_err(|e| Error::system("cannot remove the container's network devices", e));
-        let told = supervisor.map_or(Ok(()), |pid| self.pid_files.remove(&domain.name, pid));
+        let told = self.pid_files.remove(&domain.name, supervisor);
         let forgotten = self.store.forget_run(domain.uuid);
         self.call_after(Hook::Release, live).await;
         removed.and(unlinked).and(forgotten).and(told)

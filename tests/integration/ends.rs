@@ -227,7 +227,7 @@ fn initctl_is_asked_where_there_is_one() {
     domain.shutdown_flags(VIA_SIGNAL).unwrap();
     console.wait_for("got 15\r\n");
     let failure = domain.shutdown_flags(2).unwrap_err();
-    assert_eq!(failure.text, "unsupported flags (0x2) in function domainShutdownFlags");
+    assert_eq!(failure.text, "unsupported flags (0x2) in function lxcDomainShutdownFlags");
     // A link out of the tree is followed inside; what is no FIFO is none.
     let script = "mkdir -p /run; rm -f /run/initctl; echo >/file; ln -s /file /run/initctl; \
                   echo ready; exec sleep 1000";
