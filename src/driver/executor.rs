@@ -2,11 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Mutex, mpsc};
@@ -32,17 +28,8 @@ pub(super) struct Executor {
 impl Executor {
     pub(super) fn spawn(program: &Program) -> Result<Self> {
         let spawn = || -> io::Result<Self> {
-            let (ours, theirs) =
-                socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
-            fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-            let child = Command::new(program.sealed()?)
-                .arg0(program.path())
-                .args(["", "enter"])
-                .env_clear()
-                .stdin(Stdio::null())
-                .stdout(Stdio::from(theirs))
-                .spawn()?;
-            let process = Process::open(child.id())?.ok_or(io::ErrorKind::NotFound)?;
+            let (pid, ours) = program.execute(&["", "enter"], None)?;
+            let process = Process::open(pid)?.ok_or(io::ErrorKind::NotFound)?;
             let (inbox, answers) = mpsc::unbounded_channel();
             let socket = fd::watch(ours, Interest::READABLE)?;
             Ok(Self { process, socket, answers: Mutex::new(answers), inbox })

@@ -2,12 +2,8 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -70,18 +66,8 @@ impl Driver {
         let log = self.store.log(&domain.name)?;
         let program = self.spare.program();
         let spawn = || -> io::Result<Helper> {
-            let (ours, theirs) =
-                socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
-            fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-            let child = Command::new(program.sealed()?)
-                .arg0(program.path())
-                .args([&domain.name, "helper"])
-                .env_clear()
-                .stdin(Stdio::null())
-                .stdout(Stdio::from(theirs))
-                .stderr(Stdio::from(log))
-                .spawn()?;
-            let process = Process::open(child.id())?;
+            let (pid, ours) = program.execute(&[&domain.name, "helper"], Some(log))?;
+            let process = Process::open(pid)?;
             let process = process.ok_or_else(|| io::Error::from_raw_os_error(nix::libc::ESRCH))?;
             Ok(Helper { process, socket: fd::watch(ours, Interest::READABLE)? })
         };

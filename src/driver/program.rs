@@ -6,13 +6,16 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
 /// A program with its sealed copy.
 #[derive(Debug)]
@@ -32,8 +35,29 @@ impl Program {
         &self.path
     }
 
+    /// Executes it with a socket of the daemon's on descriptor 1, whose other end comes back,
+    /// non-blocking. Without a place for `errors` they go where the daemon's go.
+    pub(super) fn execute(
+        &self,
+        arguments: &[&str],
+        errors: Option<File>,
+    ) -> io::Result<(u32, OwnedFd)> {
+        let (ours, theirs) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+        fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        let child = Command::new(self.sealed()?)
+            .arg0(&self.path)
+            .args(arguments)
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::from(theirs))
+            .stderr(errors.map_or_else(Stdio::inherit, Stdio::from))
+            .spawn()?;
+        Ok((child.id(), ours))
+    }
+
     /// A path to execute the copy by, for this process and its children.
-    pub(super) fn sealed(&self) -> io::Result<PathBuf> {
+    fn sealed(&self) -> io::Result<PathBuf> {
         let copy = match self.copy.get() {
             Some(copy) => copy,
             None => {

@@ -3,15 +3,12 @@
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, socketpair, sockopt,
+    AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, sockopt,
 };
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -62,17 +59,8 @@ impl Supervisor {
     /// Executes a supervisor. It waits for [`Self::prepare`], and ends when this is dropped before.
     pub(super) fn spawn(program: &Program) -> Result<Self> {
         let spawn = || -> io::Result<Self> {
-            let (ours, theirs) =
-                socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
-            fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-            let child = Command::new(program.sealed()?)
-                .arg0(program.path())
-                .arg(" ".repeat(protocol::NAME_ROOM))
-                .env_clear()
-                .stdin(Stdio::null())
-                .stdout(Stdio::from(theirs))
-                .spawn()?;
-            Self::new(child.id(), ours)
+            let (pid, ours) = program.execute(&[&" ".repeat(protocol::NAME_ROOM)], None)?;
+            Self::new(pid, ours)
         };
         spawn().map_err(|e| {
             Error::system(format!("cannot start the supervisor {}", program.path().display()), e)
